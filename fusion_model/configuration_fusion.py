@@ -1,0 +1,115 @@
+"""Configuration of a fusion classifier: which backbones are read, how, and what the head does with them."""
+
+from typing import Literal
+
+from huggingface_hub.dataclasses import strict
+from transformers import PreTrainedConfig
+
+from .backbones import check_backbones
+
+
+@strict
+class FusionConfig(PreTrainedConfig):
+    r"""
+    Everything that determines a score travels in this configuration: backbones, head, label names, thresholds.
+
+    Args:
+        backbones (`list[dict]`):
+            One dict for each frozen language model, see [`fusion_model.backbones.check_backbones`] for its keys. A
+            backbone contributes `len(layers) * len(pooling)` slots of `hidden_size` numbers.
+        fusion_dim (`int`):
+            Width that slots are compressed to. A slot that has this width already is taken as it is.
+        sigma (`float`):
+            Power normalisation is `tanh(2 * sigma * X)` (LLMEmbed, ACL 2024, section 3.2). 0 switches it off.
+        cooccurrence (`bool`):
+            Whether the head sees the products of all pairs of slots, `S @ S.T`.
+        scale_products (`bool`):
+            Divide the products by `fusion_dim`, so that tanh does not saturate. Off in the reference.
+        average_backbone (`str`, *optional*):
+            Name of the backbone whose mean over its slots is concatenated to the products (the LLM, in the reference).
+        slot_skip (`bool`):
+            Whether the compressed slots themselves are concatenated too.
+        linear_skip (`bool`):
+            Whether a linear layer on all features is added to the logits.
+        standardise (`bool`):
+            Whether features are brought to mean 0 and deviation 1 with statistics of the training set.
+        hidden_sizes (`list[int]`):
+            Widths of the feed-forward layers between the fused vector and the labels.
+        dropout (`float`):
+            Dropout after each compression and each feed-forward layer.
+        input_dropout (`float`):
+            Dropout on the (standardised) features themselves.
+        num_members (`int`):
+            Heads with different initialisations that live in one model; their logits are averaged.
+        lexical_terms, lexical_bytes (`int`):
+            Number of terms of the lexical channel and bytes of its vocabulary; 0 without such a channel.
+        lexical_weight (`float`):
+            Factor of the lexical logits in the sum.
+        thresholds (`list[float]`, *optional*):
+            A probability for each label from which on it is asserted (multi-label only).
+        temperature (`float`):
+            Logits are divided by this (Guo et al., ICML 2017). Fitted on validation.
+    """
+
+    model_type = "fusion"
+
+    backbones: list | None = None
+    fusion_dim: int = 1024
+    sigma: float | int = 1.0
+    cooccurrence: bool = True
+    scale_products: bool = False
+    average_backbone: str | None = None
+    slot_skip: bool = False
+    linear_skip: bool = False
+    standardise: bool = False
+    hidden_sizes: list[int] | tuple[int, ...] = (1024, 256)
+    dropout: float | int = 0.5
+    input_dropout: float | int = 0.0
+    num_members: int = 1
+    lexical_terms: int = 0
+    lexical_bytes: int = 0
+    lexical_weight: float | int = 1.0
+    thresholds: list[float] | None = None
+    temperature: float | int = 1.0
+    problem_type: Literal["single_label_classification", "multi_label_classification"] | None = None
+
+    def __post_init__(self, **kwargs):
+        self.hidden_sizes = list(self.hidden_sizes)
+        # transformers builds a bare config when it compares defaults, so no backbones at all must be possible.
+        self.backbones = check_backbones(self.backbones or [])
+        super().__post_init__(**kwargs)
+        self.check()
+
+    @property
+    def num_slots(self) -> int:
+        """Number of feature vectors that the head fuses, over all backbones."""
+        return sum(len(backbone["layers"]) * len(backbone["pooling"]) for backbone in self.backbones)
+
+    def check(self) -> None:
+        """Compare fields with each other.
+
+        Raises:
+            ValueError: a number is out of range, or two fields contradict each other.
+        """
+        names = [backbone["name"] for backbone in self.backbones]
+        if self.average_backbone is not None and self.average_backbone not in names:
+            raise ValueError(f"average_backbone is '{self.average_backbone}', but the backbones are {names}.")
+        if self.thresholds is not None and len(self.thresholds) != self.num_labels:
+            raise ValueError(f"{len(self.thresholds)} thresholds for {self.num_labels} labels: one each is expected.")
+        for name, low, high in (("dropout", 0, 0.999), ("input_dropout", 0, 0.999), ("sigma", 0, 1e6)):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"{name} is {value}: expected {low} to {high}.")
+        for name in ("fusion_dim", "num_members", *(f"hidden_sizes[{i}]" for i in range(len(self.hidden_sizes)))):
+            value = self.hidden_sizes[int(name[13:-1])] if name.startswith("hidden") else getattr(self, name)
+            if not 1 <= value <= 65_536:
+                raise ValueError(f"{name} is {value}: expected 1 to 65,536.")
+        if not self.temperature > 0:
+            raise ValueError(f"temperature is {self.temperature}: expected a number above 0.")
+        if self.backbones and not (self.cooccurrence or self.average_backbone or self.slot_skip or self.linear_skip):
+            raise ValueError(
+                "The head sees nothing: set one of cooccurrence, average_backbone, slot_skip, linear_skip."
+            )
+
+
+__all__ = ["FusionConfig"]

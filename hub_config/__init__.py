@@ -1,0 +1,1 @@
+"""Everything that names or fills a Hub repo: recipes, cards, Space files."""

@@ -1,0 +1,95 @@
+"""Recipes: one YAML a published model, naming its backbones, head and training arguments."""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+import yaml
+
+from fusion_model.backbones import check_backbones
+
+FOLDER = Path(__file__).parent / "recipes"
+DEFAULT_RECIPE = "minilm"
+SECTIONS = {"description", "backbones", "head", "training"}
+
+
+class RecipeError(ValueError):
+    """A recipe does not exist or says something that is not understood; the message names the nearest right word."""
+
+
+@dataclass
+class Recipe:
+    """A recipe as read.
+
+    Args:
+        name: File name without extension.
+        description: One sentence for cards and listings.
+        backbones: Backbone dicts, see `fusion_model.backbones.check_backbones`.
+        defaults: Flags of train.py with the values they have in this recipe.
+    """
+
+    name: str
+    description: str
+    backbones: list[dict]
+    defaults: dict
+
+    def check_keys(self, known: set[str]) -> None:
+        """Refuse keys that train.py does not have.
+
+        Raises:
+            RecipeError: names the key and its nearest neighbour.
+        """
+        for key in self.defaults:
+            if key not in known:
+                raise RecipeError(f"The recipe '{self.name}' has the unknown key '{key}'.{nearest(key, known)}")
+
+
+def nearest(word: str, known: set[str]) -> str:
+    """A hint for a misspelt word, or what there is."""
+    close = get_close_matches(word, sorted(known), n=1)
+    return f" Did you mean '{close[0]}'?" if close else f" Known are {sorted(known)}."
+
+
+def names() -> list[str]:
+    """Names of the recipes that come with the project."""
+    return sorted(file.stem for file in FOLDER.glob("*.yaml"))
+
+
+def load_recipe(name_or_path: str) -> Recipe:
+    """Read a recipe.
+
+    Args:
+        name_or_path: A name from `names()`, or the path of a YAML file.
+
+    Returns:
+        The recipe with its backbones checked.
+
+    Raises:
+        RecipeError: no such recipe, no valid YAML, or a section or backbone key that is unknown.
+    """
+    path = Path(name_or_path) if name_or_path.endswith((".yaml", ".yml")) else FOLDER / f"{name_or_path}.yaml"
+    if not path.is_file():
+        raise RecipeError(f"There is no recipe '{name_or_path}'.{nearest(name_or_path, set(names()))} "
+                          "A recipe of your own is given as a path ending in .yaml.")  # fmt: skip
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"The recipe '{path}' is not valid YAML: {' '.join(str(error).split())[:300]}") from None
+    if not isinstance(content, dict):
+        raise RecipeError(f"The recipe '{path}' is {type(content).__name__}: expected sections {sorted(SECTIONS)}.")
+    for section in content:
+        if section not in SECTIONS:
+            raise RecipeError(
+                f"The recipe '{path.stem}' has the unknown section '{section}'.{nearest(str(section), SECTIONS)}"
+            )
+    for section in ("head", "training"):
+        if not isinstance(content.get(section, {}), dict):
+            raise RecipeError(f"The section '{section}' of the recipe '{path.stem}' must hold `key: value` lines.")
+    try:
+        backbones = check_backbones(content.get("backbones") or [])
+    except (ValueError, TypeError) as error:
+        raise RecipeError(f"The recipe '{path.stem}': {error}") from None
+    if not backbones:
+        raise RecipeError(f"The recipe '{path.stem}' names no backbones: expected at least one.")
+    defaults = {**content.get("head", {}), **content.get("training", {})}
+    return Recipe(path.stem, content.get("description", ""), backbones, defaults)

@@ -1,0 +1,244 @@
+"""One command: data set -> features -> head -> metrics -> model folder.
+
+python train.py --dataset sample
+python train.py --dataset go_emotions --recipe minilm --num_runs 5
+python train.py --dataset my.csv --text_column comment --label_column feeling
+"""
+
+import logging
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import datasets
+import numpy as np
+from datasets import DatasetDict
+from rich.console import Console
+from rich.logging import RichHandler
+from transformers.utils.logging import disable_progress_bar
+
+from extraction.features import extract, pin
+from extraction.sources import load_source
+from extraction.splits import is_multi_label, label_matrix, label_names
+from fusion_model import BackboneEncoder, FusionForSequenceClassification
+from hub_config.card import write_card
+from hub_config.recipes import RecipeError
+from training.arguments import Arguments, parse
+from training.calibration import to_probabilities
+from training.evaluation import Calibration, calibrate, score
+from training.feed import FeatureColumn, FeatureDataset
+from training.figures import write_figures
+from training.folder import write_model
+from training.head import build_config, predict_logits, seeded_model, train_head
+from training.lexical import fit_lexical
+from training.report import commit, show_results, summarise, versions, write_metrics
+
+console = Console()
+
+
+@dataclass
+class Run:
+    """One seed's outcome: the model, what validation decided, and the figures of each split (None: no such split)."""
+
+    seed: int
+    model: FusionForSequenceClassification
+    calibration: Calibration
+    validation: dict
+    test: dict | None
+    logits: dict[str, np.ndarray]
+
+
+def main(argv: list[str] | None = None) -> Path:
+    """Train and write a model folder.
+
+    Args:
+        argv: Arguments in place of the command line's.
+
+    Returns:
+        The model folder.
+
+    Raises:
+        ValueError: arguments, recipe or data are not usable; the message says what to do.
+    """
+    started = time.perf_counter()
+    arguments = parse(sys.argv[1:] if argv is None else argv)
+    data = load_data(arguments)
+    names, multi_label = label_names(data), is_multi_label(data)
+    sizes = ", ".join(f"{len(split):,} {name}" for name, split in data.items())
+    kind = "several labels a text" if multi_label else "one label a text"
+    console.print(f"[bold]{arguments.data.dataset}[/]: {sizes} texts, {len(names)} labels, {kind}")
+
+    columns = extract_all(arguments, data)
+    extracted = time.perf_counter()
+    labels = {
+        name: label_matrix(split, len(names)) if multi_label else np.asarray(split["labels"][:])
+        for name, split in data.items()
+    }
+    lexical, lexical_logits = None, dict.fromkeys(data)
+    if arguments.training.lexical:
+        with console.status("lexical channel: fitting"):
+            lexical = fit_lexical(data["train"]["text"][:], labels["train"], len(names), arguments.training.lexical_c)
+            # The head is trained without the channel, so training texts need none of its logits.
+            lexical_logits |= {name: lexical(data[name]["text"][:]).numpy() for name in data if name != "train"}
+        console.print(f"lexical channel: {len(lexical.idf):,} terms")
+    feeds = {name: FeatureDataset(columns[name], labels[name], lexical_logits[name]) for name in data}
+
+    config = build_config(arguments, names, multi_label)
+    runs = []
+    folder = Path(arguments.training.output_dir or "")
+    for number in range(arguments.training.num_runs):
+        seed = arguments.training.seed + number
+        console.print(f"run {number + 1} of {arguments.training.num_runs}, seed {seed}")
+        model = seeded_model(seed, config, columns["train"], lexical)
+        model = train_head(
+            model, feeds["train"], feeds["validation"], arguments, seed, folder / "checkpoints" / str(seed)
+        )
+        runs.append(evaluate_run(model, feeds, names, seed, arguments.training.per_device_eval_batch_size))
+    trained = time.perf_counter()
+
+    key = "macro_f1" if multi_label else "accuracy"
+    best = max(runs, key=lambda run: run.validation.get(f"cross_fitted_{key}", run.validation[key]))
+    best.model.cpu()
+    timings = {
+        "extract_seconds": extracted - started,
+        "train_seconds": trained - extracted,
+        "total_seconds": trained - started,
+    }
+    report = build_report(arguments, data, names, runs, best, timings)
+    write_folder(folder, arguments, best, report, feeds, names)
+    # Checkpoints hold pickled optimizer states, which have no place in a folder that is published.
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    show_results(report, console)
+    say_how_to_try(folder, data)
+    return folder
+
+
+def load_data(arguments: Arguments) -> DatasetDict:
+    """The data set that the arguments name."""
+    data = arguments.data
+    return load_source(
+        data.dataset,
+        text_column=data.text_column,
+        label_column=data.label_column,
+        label_separator=data.label_separator,
+        label_mode=data.label_mode,
+        config_name=data.dataset_config,
+        revision=data.dataset_revision,
+        max_rows=data.max_rows,
+        seed=arguments.training.seed,
+    )
+
+
+def extract_all(arguments: Arguments, data: DatasetDict) -> dict[str, dict[str, FeatureColumn]]:
+    """Features of every split for every backbone; the arguments' backbones are pinned on the way."""
+    device = arguments.training.device
+    arguments.backbones = [pin(spec) for spec in arguments.backbones]
+    cache_dir = Path(arguments.data.cache_dir) if arguments.data.cache_dir else None
+    columns: dict[str, dict[str, FeatureColumn]] = {name: {} for name in data}
+    for spec in arguments.backbones:
+        # One encoder for all splits, loaded only if a split is not in the cache; one backbone in memory at a time.
+        encoder = BackboneEncoder(spec, device=device)
+        for name, split in data.items():
+            features = extract(split, spec, name=name, cache_dir=cache_dir, device=device, encoder=encoder)
+            columns[name][spec["name"]] = FeatureColumn(features)
+    return columns
+
+
+def evaluate_run(
+    model: FusionForSequenceClassification,
+    feeds: dict[str, FeatureDataset],
+    names: list[str],
+    seed: int,
+    batch_size: int,
+) -> Run:
+    """Fit temperature and thresholds on validation, score validation, then test once."""
+    logits = {name: predict_logits(model, feeds[name], batch_size) for name in feeds if name != "train"}
+    calibration = calibrate(logits["validation"], feeds["validation"].labels)
+    model.config.temperature = calibration.temperature
+    if calibration.thresholds is not None:
+        model.config.thresholds = [float(t) for t in calibration.thresholds]
+    scores = {name: score(logits[name], feeds[name].labels, calibration, names) for name in logits}
+    if calibration.selection is not None:
+        scores["validation"]["cross_fitted_macro_f1"] = max(calibration.selection["cross_fitted"].values())
+    return Run(seed, model, calibration, scores["validation"], scores.get("test"), logits)
+
+
+def build_report(
+    arguments: Arguments, data: DatasetDict, names: list[str], runs: list[Run], best: Run, timings: dict[str, float]
+) -> dict:
+    """What goes into metrics.json."""
+    return {
+        "dataset": arguments.data.dataset,
+        "label_mode": arguments.data.label_mode,
+        "recipe": arguments.recipe.name,
+        "commit": commit(),
+        "versions": versions(),
+        "rows": {name: len(split) for name, split in data.items()},
+        "labels": names,
+        "backbones": [{key: spec[key] for key in ("name", "model_id", "revision")} for spec in arguments.backbones],
+        "parameters": sum(p.numel() for p in best.model.parameters()),
+        "timings": {key: round(value, 1) for key, value in timings.items()},
+        "saved_seed": best.seed,
+        "threshold_selection": best.calibration.selection,
+        "runs": [{"seed": run.seed, "validation": run.validation, "test": run.test} for run in runs],
+        "validation": summarise([run.validation for run in runs]),
+        "test": summarise([run.test for run in runs]),
+    }
+
+
+def write_folder(
+    folder: Path, arguments: Arguments, best: Run, report: dict, feeds: dict[str, FeatureDataset], names: list[str]
+) -> None:
+    """Model, metrics, figures and card; the figures show test where there is one."""
+    write_model(best.model, folder, arguments.training.bundle_backbones)
+    write_metrics(folder, report)
+    split = "test" if "test" in feeds else "validation"
+    truth = feeds[split].labels
+    probabilities = to_probabilities(best.logits[split] / best.calibration.temperature, truth.ndim == 2)
+    if truth.ndim == 1:
+        truth = np.eye(len(names))[truth]
+        decisions = np.eye(len(names))[probabilities.argmax(axis=1)]
+    else:
+        decisions = probabilities >= best.calibration.thresholds
+    figures = best.test if best.test is not None else best.validation
+    write_figures(folder / "figures", figures["per_label"], probabilities, decisions.astype(float), truth, split)
+    write_card(folder, best.model.config, report, arguments.recipe)
+
+
+def say_how_to_try(folder: Path, data: DatasetDict) -> None:
+    """The last lines on the terminal."""
+    console.print(f"\nThe model is in [bold]{folder}[/]. Try it:\n")
+    console.print(
+        "  from transformers import pipeline\n"
+        f'  classify = pipeline("text-classification", model="{folder}", trust_remote_code=True)\n'
+        '  classify("You did what?! I am so proud of you!", top_k=3)\n',
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def run(argv: list[str] | None = None) -> int:
+    """`main` with errors in one sentence instead of a traceback; the process's exit status."""
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(message)s",
+        handlers=[RichHandler(console=console, show_path=False, show_time=False)],
+    )
+    for name in ("httpx", "datasets", "transformers", "evaluate", "matplotlib", "accelerate"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    datasets.disable_progress_bars()
+    disable_progress_bar()
+    try:
+        main(argv)
+    except (ValueError, OSError, RecipeError, FloatingPointError) as error:
+        logging.debug("Traceback:", exc_info=True)
+        Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run())

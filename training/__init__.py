@@ -1,0 +1,1 @@
+"""What train.py is made of: arguments, feature feed, losses, metrics, thresholds, report."""

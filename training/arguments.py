@@ -1,0 +1,176 @@
+"""Every flag of train.py: dataclasses for HfArgumentParser, defaults overridden by the recipe."""
+
+import argparse
+import sys
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import torch
+from transformers import HfArgumentParser, TrainingArguments
+
+from fusion_model.backbones import check_backbones
+from hub_config.recipes import DEFAULT_RECIPE, Recipe, RecipeError, load_recipe
+
+
+@dataclass
+class DataArguments:
+    """Which texts and labels."""
+
+    dataset: str = field(
+        default="sample",
+        metadata={"help": "sample, go_emotions, empathetic_dialogues, a Hub id, or a local file or folder."},
+    )
+    text_column: str | None = field(
+        default=None, metadata={"help": "Column with the texts (found by name if left out)."}
+    )
+    label_column: str | None = field(default=None, metadata={"help": "Column with the labels (found by name)."})
+    label_separator: str | None = field(default=None, metadata={"help": "Separator of several label names in a cell."})
+    label_mode: str = field(
+        default="auto",
+        metadata={
+            "help": "auto, multi, or single: examples with exactly one label.",
+            "choices": ["auto", "single", "multi"],
+        },
+    )
+    dataset_config: str | None = field(default=None, metadata={"help": "Configuration of a Hub data set."})
+    dataset_revision: str | None = field(default=None, metadata={"help": "Revision of a Hub data set."})
+    max_rows: int | None = field(default=None, metadata={"help": "Use at most so many rows of each split."})
+    cache_dir: str | None = field(default=None, metadata={"help": "Where features are kept between runs."})
+
+
+@dataclass
+class HeadArguments:
+    """What the head is made of; the fields are those of FusionConfig."""
+
+    fusion_dim: int = field(default=1024, metadata={"help": "Width that slots are compressed to."})
+    sigma: float = field(default=1.0, metadata={"help": "Power normalisation is tanh(2 * sigma * X); 0 is off."})
+    cooccurrence: bool = field(default=True, metadata={"help": "Products of all pairs of slots."})
+    scale_products: bool = field(default=False, metadata={"help": "Divide products by fusion_dim."})
+    average_backbone: str | None = field(default=None, metadata={"help": "Backbone whose mean is concatenated."})
+    slot_skip: bool = field(default=False, metadata={"help": "Concatenate the compressed slots."})
+    linear_skip: bool = field(default=False, metadata={"help": "Add a linear layer on all features."})
+    standardise: bool = field(default=False, metadata={"help": "Standardise features with the training set's moments."})
+    hidden_sizes: list[int] = field(default_factory=lambda: [1024, 256], metadata={"help": "Feed-forward widths."})
+    dropout: float = field(default=0.5, metadata={"help": "Dropout in the head."})
+    input_dropout: float = field(default=0.0, metadata={"help": "Dropout on the features."})
+    num_members: int = field(default=1, metadata={"help": "Heads averaged in one model."})
+
+
+@dataclass
+class RecipeArguments(TrainingArguments):
+    """The Trainer's arguments, and what else a run is made of."""
+
+    output_dir: str | None = field(
+        default=None, metadata={"help": "Model folder (outputs/<recipe>-<dataset> if left out)."}
+    )
+    recipe: str = field(default=DEFAULT_RECIPE, metadata={"help": "Name or path of a recipe."})
+    backbone: list[str] = field(
+        default_factory=list,
+        metadata={"help": "NAME=ID_OR_FOLDER: read the recipe's backbone NAME from there instead."},
+    )
+    loss: str | None = field(
+        default=None,
+        metadata={
+            "help": "bce, asymmetric or focal (multi-label), cross_entropy or focal (single-label).",
+            "choices": ["bce", "cross_entropy", "focal", "asymmetric"],
+        },
+    )
+    class_balanced_beta: float = field(
+        default=0.0, metadata={"help": "Class-balanced weights with this beta; 0 is off."}
+    )
+    lexical: bool = field(default=False, metadata={"help": "Add the lexical channel."})
+    lexical_weight: float = field(default=1.0, metadata={"help": "Factor of the lexical logits."})
+    lexical_c: float = field(default=2.0, metadata={"help": "Inverse regularisation of the lexical channel."})
+    num_runs: int = field(default=1, metadata={"help": "Seeds: seed, seed + 1, ... The best on validation is saved."})
+    early_stopping_patience: int = field(
+        default=10, metadata={"help": "Epochs without improvement until training stops."}
+    )
+    bundle_backbones: bool = field(default=False, metadata={"help": "Copy the backbones into the model folder."})
+    min_steps: int = field(default=0, metadata={"help": "On a small data set, train for more epochs until so many steps."})
+
+    # The Trainer's own defaults are for fine-tuning; a small head on ready features wants others.
+    per_device_train_batch_size: int = field(default=64, metadata={"help": "Batch size in training."})
+    per_device_eval_batch_size: int = field(default=1024, metadata={"help": "Batch size in evaluation."})
+    eval_strategy: str = field(default="epoch", metadata={"help": "When validation is scored."})
+    save_strategy: str = field(default="epoch", metadata={"help": "When a checkpoint is written."})
+    save_total_limit: int | None = field(default=1, metadata={"help": "Checkpoints kept beside the best."})
+    metric_for_best_model: str | None = field(
+        default="auto", metadata={"help": "What picks the best epoch: auto (macro_f1, or accuracy), loss, weighted_f1."}
+    )
+    load_best_model_at_end: bool = field(default=True, metadata={"help": "Keep the epoch that is best on validation."})
+    logging_strategy: str = field(default="epoch", metadata={"help": "When the loss is logged."})
+    remove_unused_columns: bool | None = field(
+        default=False, metadata={"help": "Must stay off: batches are ready-made."}
+    )
+    dataloader_pin_memory: bool = field(
+        default_factory=torch.cuda.is_available, metadata={"help": "Pin batches for the GPU."}
+    )
+
+
+@dataclass
+class Arguments:
+    """All arguments of one command.
+
+    Args:
+        data: Which texts and labels.
+        head: What the head is made of.
+        training: How it is trained.
+        recipe: What the defaults came from.
+        backbones: The recipe's checked backbones, with ids replaced as asked.
+    """
+
+    data: DataArguments
+    head: HeadArguments
+    training: RecipeArguments
+    recipe: Recipe
+    backbones: list[dict]
+
+
+def parse(argv: list[str]) -> Arguments:
+    """Read the command line over a recipe.
+
+    Args:
+        argv: Arguments without the program's name.
+
+    Returns:
+        The arguments; flags win over the recipe, the recipe over the defaults.
+
+    Raises:
+        RecipeError: the recipe does not exist or has an unknown key.
+        SystemExit: a flag is wrong; usage is printed.
+    """
+    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    finder.add_argument("--recipe", default=DEFAULT_RECIPE)
+    recipe = load_recipe(finder.parse_known_args(argv)[0].recipe)
+    parser = HfArgumentParser(
+        [DataArguments, HeadArguments, RecipeArguments],
+        description="Trains an emotion classifier: data set in, model folder out.",
+        prog=Path(sys.argv[0]).name,
+        allow_abbrev=False,
+    )
+    known = {f.name for cls in (DataArguments, HeadArguments, RecipeArguments) for f in fields(cls)}
+    recipe.check_keys(known)
+    parser.set_defaults(**recipe.defaults, recipe=recipe.name)
+    namespace = vars(parser.parse_args(argv))
+    if namespace["output_dir"] is None:
+        data = Path(namespace["dataset"]).stem or "data"
+        mode = "" if namespace["label_mode"] == "auto" else f"-{namespace['label_mode']}"
+        namespace["output_dir"] = f"outputs/{recipe.name}-{data}{mode}"
+    data, head, training = (
+        cls(**{f.name: namespace[f.name] for f in fields(cls) if f.init and f.name in namespace})
+        for cls in (DataArguments, HeadArguments, RecipeArguments)
+    )
+    return Arguments(data, head, training, recipe, _replace_backbones(recipe, training.backbone))
+
+
+def _replace_backbones(recipe: Recipe, replacements: list[str]) -> list[dict]:
+    """Apply `--backbone NAME=ID_OR_FOLDER`."""
+    backbones = {spec["name"]: spec for spec in check_backbones(recipe.backbones)}
+    for replacement in replacements:
+        name, _, location = replacement.partition("=")
+        if name not in backbones or not location:
+            raise RecipeError(
+                f"--backbone {replacement}: expected NAME=ID_OR_FOLDER with a NAME of the recipe's {sorted(backbones)}."
+            )
+        backbones[name] = {**backbones[name], "model_id": location, "revision": None}
+    return list(backbones.values())

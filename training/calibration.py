@@ -1,0 +1,56 @@
+"""Probabilities that mean what they say: one temperature, fitted on validation."""
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, log_expit, log_softmax, softmax
+
+
+def to_probabilities(logits: np.ndarray, multi_label: bool) -> np.ndarray:
+    """Sigmoid for multi-label, softmax otherwise. `(rows, num_labels)` -> `(rows, num_labels)`."""
+    return expit(logits) if multi_label else softmax(logits, axis=-1)
+
+
+def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Mean cross-entropy of class ids `(rows,)`, or mean binary cross-entropy of 0/1 `(rows, num_labels)`."""
+    if labels.ndim == 2:
+        return float(-(labels * log_expit(logits) + (1 - labels) * log_expit(-logits)).mean())
+    return float(-log_softmax(logits, axis=-1)[np.arange(len(labels)), labels].mean())
+
+
+def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """The divisor of the logits with the lowest negative log-likelihood (Guo et al., ICML 2017, section 4.2).
+
+    Args:
+        logits: Of validation, `(rows, num_labels)`.
+        labels: Class ids `(rows,)` or 0/1 `(rows, num_labels)`.
+
+    Returns:
+        A temperature from 0.05 to 20.
+    """
+    found = minimize_scalar(
+        lambda log_t: negative_log_likelihood(logits / np.exp(log_t), labels),
+        bounds=(np.log(0.05), np.log(20)),
+        method="bounded",
+    )
+    return float(np.exp(found.x))
+
+
+def reliability(
+    confidence: np.ndarray, correct: np.ndarray, bins: int = 10
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Bins of equal width for a reliability diagram.
+
+    Args:
+        confidence: Probabilities, any shape.
+        correct: 0/1 of the same shape.
+        bins: Number of bins.
+
+    Returns:
+        For each bin that is not empty: mean confidence, share correct, number of values.
+    """
+    index = np.clip((confidence.ravel() * bins).astype(int), 0, bins - 1)
+    count = np.bincount(index, minlength=bins)
+    used = count > 0
+    mean = np.bincount(index, confidence.ravel(), bins)[used] / count[used]
+    share = np.bincount(index, correct.ravel(), bins)[used] / count[used]
+    return mean, share, count[used]

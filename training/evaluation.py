@@ -1,0 +1,81 @@
+"""From logits to the figures of metrics.json: temperature and thresholds from validation, then every metric."""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import evaluate
+import numpy as np
+
+from .calibration import fit_temperature, negative_log_likelihood, to_probabilities
+from .thresholds import choose_thresholds
+
+
+@dataclass
+class Calibration:
+    """What validation decides about a trained model.
+
+    Args:
+        temperature: Divisor of the logits.
+        thresholds: `(num_labels,)`, or None for single-label.
+        selection: How the thresholds were chosen, with every method's cross-fitted score.
+    """
+
+    temperature: float
+    thresholds: np.ndarray | None
+    selection: dict | None
+
+
+def calibrate(logits: np.ndarray, labels: np.ndarray) -> Calibration:
+    """Fit temperature and thresholds on validation.
+
+    Args:
+        logits: `(rows, num_labels)`, before any temperature.
+        labels: Class ids `(rows,)`, or 0/1 `(rows, num_labels)` for multi-label.
+    """
+    temperature = fit_temperature(logits, labels)
+    if labels.ndim == 1:
+        return Calibration(temperature, None, None)
+    thresholds, selection = choose_thresholds(to_probabilities(logits / temperature, True), labels)
+    return Calibration(temperature, thresholds, selection)
+
+
+@cache
+def metric(multi_label: bool) -> evaluate.Metric:
+    """The local metric module, loaded once (no Hub is asked)."""
+    return evaluate.load(
+        str(Path(__file__).parent / "emotion_metrics"), config_name="multilabel" if multi_label else "single"
+    )
+
+
+def score(logits: np.ndarray, labels: np.ndarray, calibration: Calibration, label_names: list[str]) -> dict:
+    """Every metric of one split.
+
+    Args:
+        logits: `(rows, num_labels)`, before the temperature.
+        labels: Class ids `(rows,)`, or 0/1 `(rows, num_labels)`.
+        calibration: From validation.
+        label_names: Names in the order of ids.
+
+    Returns:
+        `loss`, the metrics of `emotion_metrics`, and `per_label` with each label's threshold.
+    """
+    multi_label = labels.ndim == 2
+    scaled = logits / calibration.temperature
+    probabilities = to_probabilities(scaled, multi_label)
+    if multi_label:
+        assert calibration.thresholds is not None
+        decisions = (probabilities >= calibration.thresholds).astype(np.int32)
+    else:
+        decisions = probabilities.argmax(axis=1).astype(np.int32)
+    computed = metric(multi_label).compute(
+        predictions=decisions,
+        references=labels.astype(np.int32),
+        label_names=label_names,
+        probabilities=probabilities,
+    )
+    assert computed is not None
+    for index, name in enumerate(label_names):
+        threshold = None if calibration.thresholds is None else float(calibration.thresholds[index])
+        computed["per_label"][name]["threshold"] = threshold
+    return {"loss": negative_log_likelihood(scaled, labels), **computed}

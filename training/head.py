@@ -1,0 +1,231 @@
+"""Trains the head with the HF Trainer on ready features."""
+
+import copy
+import logging
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import (
+    EarlyStoppingCallback,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+    set_seed,
+)
+
+from fusion_model import FusionConfig, FusionForSequenceClassification
+from fusion_model.encoder import resolve_dtype
+from fusion_model.lexical import LexicalChannel
+
+from .arguments import Arguments
+from .evaluation import metric
+from .feed import FeatureColumn, FeatureDataset, ready_batch
+from .losses import LOSSES, class_balanced_weights
+from .thresholds import fit_softened, macro_f1
+
+logger = logging.getLogger(__name__)
+
+
+def build_config(arguments: Arguments, label_names: list[str], multi_label: bool) -> FusionConfig:
+    """The model's configuration: the recipe's head over the pinned backbones, without thresholds yet."""
+    head = {name: value for name, value in vars(arguments.head).items()}
+    return FusionConfig(
+        backbones=copy.deepcopy(arguments.backbones),
+        **head,
+        lexical_weight=arguments.training.lexical_weight,
+        problem_type="multi_label_classification" if multi_label else "single_label_classification",
+        id2label=dict(enumerate(label_names)),
+        label2id={name: index for index, name in enumerate(label_names)},
+    )
+
+
+def build_model(
+    config: FusionConfig, columns: dict[str, FeatureColumn], lexical: LexicalChannel | None
+) -> FusionForSequenceClassification:
+    """A model with fresh heads, the training set's moments and a fitted lexical channel.
+
+    Args:
+        config: From `build_config`.
+        columns: Training features of each backbone.
+        lexical: A fitted channel, or None.
+    """
+    config = copy.deepcopy(config)
+    if lexical is not None:
+        config.lexical_terms, config.lexical_bytes = len(lexical.idf), len(lexical.vocabulary)
+    model = FusionForSequenceClassification(config)
+    if model.lexical is not None and lexical is not None:
+        model.lexical.load_state_dict(lexical.state_dict())
+    for name, layer in model.standardise.items():
+        mean, deviation = columns[name].moments()
+        layer.mean.copy_(torch.from_numpy(mean))
+        # A constant feature tells nothing, and dividing by its deviation would blow up what is not constant later.
+        layer.scale.copy_(torch.from_numpy(np.where(deviation > 1e-3, 1 / np.maximum(deviation, 1e-3), 0.0)))
+    return model
+
+
+class HeadTrainer(Trainer):
+    """Trainer whose loss is one of `training.losses`, averaged over the model's members."""
+
+    def __init__(self, *args, loss: str, loss_weight: torch.Tensor | None, label_smoothing: float, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.loss_function = LOSSES[loss]
+        self.loss_options = {"label_smoothing": label_smoothing} if loss == "cross_entropy" else {}
+        self.loss_weight = loss_weight
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        """Sum of the members' losses: AdamW then updates each as if it were alone."""
+        labels = inputs["labels"]
+        outputs = model(**{key: value for key, value in inputs.items() if key != "labels"})
+        members = outputs.member_logits if outputs.member_logits is not None else outputs.logits[None]
+        weight = None if self.loss_weight is None else self.loss_weight.to(labels.device)
+        losses = [self.loss_function(m.float(), labels, weight=weight, **self.loss_options) for m in members]
+        loss = torch.stack(losses).sum() if model.training else torch.stack(losses).mean()
+        return (loss, {"logits": outputs.logits}) if return_outputs else loss
+
+    def floating_point_ops(self, inputs):
+        """Six operations a parameter and example; the Trainer's own count wants token ids."""
+        return 6 * len(inputs["labels"]) * self.model.num_parameters()
+
+
+def quick_score(logits: np.ndarray, labels: np.ndarray, num_labels: int) -> dict[str, float]:
+    """What training is watched by: macro-F1 with softened thresholds, or accuracy and macro-F1."""
+    if labels.ndim == 2:
+        probabilities = 1 / (1 + np.exp(-logits.astype(np.float64)))
+        return {"macro_f1": macro_f1(labels, probabilities >= fit_softened(probabilities, labels))}
+    predicted = logits.argmax(axis=1).astype(np.int32)
+    names = [str(i) for i in range(num_labels)]
+    result = metric(False).compute(predictions=predicted, references=labels.astype(np.int32), label_names=names)
+    assert result is not None
+    return {name: result[name] for name in ("accuracy", "macro_f1", "weighted_f1")}
+
+
+def train_head(
+    model: FusionForSequenceClassification,
+    train: FeatureDataset,
+    validation: FeatureDataset,
+    arguments: Arguments,
+    seed: int,
+    folder: Path,
+) -> FusionForSequenceClassification:
+    """Train one run and keep its best epoch on validation.
+
+    Args:
+        model: From `build_model`; it is trained in place.
+        train: Training features and labels.
+        validation: Validation features and labels.
+        arguments: All arguments.
+        seed: Of initialisation (done by the caller), order and dropout.
+        folder: Where checkpoints go.
+
+    Returns:
+        The model with the weights of the best epoch.
+
+    Raises:
+        FloatingPointError: the loss is not finite; the message says what to change.
+    """
+    options = arguments.training
+    multi_label = model.config.problem_type == "multi_label_classification"
+    weight = None
+    if options.class_balanced_beta:
+        counts = train.labels.sum(axis=0) if multi_label else np.bincount(train.labels, minlength=model.num_labels)
+        weight = class_balanced_weights(torch.from_numpy(np.asarray(counts)), options.class_balanced_beta)
+    best_by = options.metric_for_best_model
+    if best_by == "auto":
+        best_by = "macro_f1" if multi_label else "accuracy"
+    steps_an_epoch = -(-len(train) // (options.per_device_train_batch_size * options.gradient_accumulation_steps))
+    run_options = trainer_arguments(
+        options,
+        output_dir=str(folder),
+        seed=seed,
+        metric_for_best_model=best_by,
+        num_train_epochs=max(options.num_train_epochs, -(-options.min_steps // steps_an_epoch)),
+    )
+    trainer = HeadTrainer(
+        model=model,
+        args=run_options,
+        train_dataset=train,
+        eval_dataset=validation,
+        data_collator=ready_batch,
+        compute_metrics=lambda p: quick_score(p.predictions, p.label_ids, model.num_labels),
+        callbacks=[EarlyStoppingCallback(options.early_stopping_patience)],
+        loss=options.loss or ("bce" if multi_label else "cross_entropy"),
+        loss_weight=weight,
+        label_smoothing=options.label_smoothing_factor,
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(EpochLines(best_by))
+    result = trainer.train(resume_from_checkpoint=options.resume_from_checkpoint)
+    if not np.isfinite(result.training_loss):
+        raise FloatingPointError(
+            f"The training loss became {result.training_loss}. Lower --learning_rate, or set --standardise true."
+        )
+    return model
+
+
+def trainer_arguments(options: TrainingArguments, **changes) -> TrainingArguments:
+    """The run's own arguments: bfloat16 where the processor is made for it, and nothing that writes elsewhere."""
+    device = torch.device("cpu") if options.use_cpu or not torch.cuda.is_available() else torch.device("cuda")
+    fast = resolve_dtype("auto", device) == torch.bfloat16
+    return replace(
+        options,
+        use_cpu=device.type == "cpu",
+        bf16=options.bf16 or (fast and not options.fp16),
+        label_smoothing_factor=0.0,  # HeadTrainer's loss does it
+        push_to_hub=False,  # done once, by hub_config, when the folder is complete
+        report_to=[],
+        disable_tqdm=True,
+        label_names=["labels"],
+        **changes,
+    )
+
+
+class EpochLines(TrainerCallback):
+    """One line an epoch in place of the Trainer's dicts and bars."""
+
+    def __init__(self, metric_name: str):
+        self.metric_name = metric_name
+        self.loss = float("nan")
+        self.started = 0.0
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        """Start the clock."""
+        self.started = time.perf_counter()
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        """Remember the training loss."""
+        self.loss = float((logs or {}).get("loss", self.loss))
+
+    def on_evaluate(self, args, state, control, metrics=None, **kwargs):
+        """Say where training is."""
+        metrics = metrics or {}
+        shown = metrics.get(f"eval_{self.metric_name}")
+        score = f", {self.metric_name} {float(shown):.4f}" if shown is not None else ""
+        logger.info(
+            f"  epoch {state.epoch:.0f} of {args.num_train_epochs:g}: training loss {self.loss:.4f}, "
+            f"validation loss {metrics.get('eval_loss', float('nan')):.4f}{score}, "
+            f"{time.perf_counter() - self.started:.0f} s"
+        )
+
+
+def predict_logits(model: FusionForSequenceClassification, data: FeatureDataset, batch_size: int) -> np.ndarray:
+    """Logits of ready features, float32 `(rows, num_labels)`, before any temperature that is set later."""
+    model.eval()
+    parts = []
+    with torch.inference_mode():
+        for start in range(0, len(data), batch_size):
+            batch = data.__getitems__(list(range(start, min(start + batch_size, len(data)))))
+            features = {name: x.to(model.device) for name, x in batch["features"].items()}
+            lexical = batch.get("lexical_logits")
+            output = model(features, lexical_logits=None if lexical is None else lexical.to(model.device))
+            parts.append(output.logits.float().cpu().numpy())
+    return np.concatenate(parts)
+
+
+def seeded_model(seed: int, *args) -> FusionForSequenceClassification:
+    """`build_model` with its initialisation drawn from `seed`."""
+    set_seed(seed)
+    return build_model(*args)

@@ -1,0 +1,116 @@
+"""metrics.json and the table on the terminal."""
+
+import json
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+HEADLINE = {
+    "macro_f1": "macro F1",
+    "cross_fitted_macro_f1": "macro F1, cross-fitted",
+    "micro_f1": "micro F1",
+    "weighted_f1": "weighted F1",
+    "accuracy": "accuracy",
+    "mean_average_precision": "mean average precision",
+    "calibration_error": "calibration error",
+    "loss": "loss",
+}
+LIBRARIES = (
+    "torch",
+    "transformers",
+    "datasets",
+    "huggingface_hub",
+    "accelerate",
+    "evaluate",
+    "scikit-learn",
+    "safetensors",
+)
+
+
+def commit() -> str | None:
+    """The repository's commit, marked `-dirty` where files differ from it; None outside a repository."""
+    root = Path(__file__).parent.parent
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return described.stdout.strip() or None
+
+
+def versions() -> dict[str, str]:
+    """Python, platform and libraries."""
+    return {"python": platform.python_version(), "machine": platform.machine()} | {
+        name: version(name) for name in LIBRARIES
+    }
+
+
+def summarise(runs: list[dict]) -> dict | None:
+    """Mean and deviation over runs.
+
+    Args:
+        runs: One dict of metrics a run, with floats and `per_label`, or None where the split does not exist.
+
+    Returns:
+        `{metric: {"mean": ..., "std": ...}}` (population deviation), `per_label` alike; None without a split.
+    """
+    if any(run is None for run in runs):
+        return None
+
+    def spread(values: list[float]) -> dict[str, float]:
+        return {"mean": float(np.mean(values)), "std": float(np.std(values))}
+
+    result: dict = {key: spread([run[key] for run in runs]) for key in runs[0] if isinstance(runs[0][key], float)}
+    result["per_label"] = {
+        label: {
+            key: value if key == "support" else spread([run["per_label"][label][key] for run in runs])
+            for key, value in figures.items()
+            if value is not None
+        }
+        for label, figures in runs[0]["per_label"].items()
+    }
+    return result
+
+
+def write_metrics(folder: Path, report: dict) -> None:
+    """Write metrics.json; NaN has no place in it.
+
+    Raises:
+        ValueError: a figure is not a number.
+    """
+    text = json.dumps(report, indent=2, allow_nan=False, ensure_ascii=False)
+    (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
+
+
+def show_results(report: dict, console: Console) -> None:
+    """Print the results table: a row a metric, a column a split."""
+    runs = len(report["runs"])
+    columns = [split for split in ("validation", "test") if report[split] is not None]
+    table = Table(
+        title=f"{report['recipe']} on {report['dataset']}: {runs} run{'s' if runs > 1 else ''}", title_justify="left"
+    )
+    table.add_column("metric")
+    for split in columns:
+        table.add_column(f"{split} ({report['rows'][split]:,} rows)", justify="right")
+    for key, title in HEADLINE.items():
+        if not any(key in report[split] for split in columns):
+            continue
+        cells = []
+        for split in columns:
+            value = report[split].get(key)
+            shown = "" if value is None else f"{value['mean']:.4f}"
+            cells.append(shown + (f" ± {value['std']:.4f}" if value is not None and runs > 1 else ""))
+        table.add_row(title, *cells)
+    console.print(table)
+    if report["test"] is None:
+        console.print("There is no test split: the figures above are validation's, on which thresholds were fitted.")
