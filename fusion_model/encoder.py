@@ -10,9 +10,11 @@ from .backbones import hub_is_reachable, locate, num_slots
 # Tokens in one forward pass. On a CPU more does not run faster; a GPU needs more to be busy.
 CPU_BATCH_TOKENS = 4096
 GPU_BATCH_TOKENS = 32768
-# Texts run together when the shortest has this share of the longest's tokens (a small batch waits for more).
-LENGTH_RATIO = 0.85
-SMALL_BATCH = 8
+# A CPU runs texts of one length together: nothing is padded, which is faster there, and a text's features are the same
+# to the bit whatever it is read with. A GPU, where many small batches cost more than padding, takes texts together
+# whose lengths differ by no more than this share (a small batch waits for more).
+GPU_LENGTH_RATIO = 0.85
+GPU_SMALL_BATCH = 32
 
 
 def resolve_dtype(dtype: str, device: torch.device) -> torch.dtype:
@@ -152,12 +154,14 @@ class BackboneEncoder:
         return [ids or [stand_in] for ids in token_ids]
 
     def _batches(self, lengths: list[int]) -> Iterator[list[int]]:
-        """Yield row numbers, longest text first, in batches of similar length within the token budget."""
-        budget = CPU_BATCH_TOKENS if self.device.type == "cpu" else GPU_BATCH_TOKENS
+        """Yield row numbers, longest text first, in batches of one (or similar) length within the token budget."""
+        on_cpu = self.device.type == "cpu"
+        budget = CPU_BATCH_TOKENS if on_cpu else GPU_BATCH_TOKENS
+        ratio, small = (1.0, 1) if on_cpu else (GPU_LENGTH_RATIO, GPU_SMALL_BATCH)
         rows: list[int] = []
         longest = 0
         for row in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
-            too_short = len(rows) >= SMALL_BATCH and lengths[row] < LENGTH_RATIO * longest
+            too_short = len(rows) >= small and lengths[row] < ratio * longest
             if rows and (too_short or (len(rows) + 1) * longest > budget):
                 yield rows
                 rows = []
