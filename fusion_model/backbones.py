@@ -23,6 +23,7 @@ DEFAULTS = {
     "hidden_size": None,
     "bundled": False,
     "trust_remote_code": False,
+    "tuned": False,
 }
 
 
@@ -33,7 +34,8 @@ def check_backbones(backbones: list[dict]) -> list[dict]:
     `layers` (indices into the hidden states: 0 is the embedding layer, -1 the last layer), `pooling` (of `mean` over
     real tokens, `max` over real tokens, `cls` the first token, `last` the last real token), `max_length` (tokens),
     `dtype` (`auto` is bfloat16 where the processor is made for it, else float32), `hidden_size` (read from the
-    backbone when training), `bundled` (files are in the model folder), `trust_remote_code` (of the backbone, off).
+    backbone when training), `bundled` (files are in the model folder), `trust_remote_code` (of the backbone, off), `tuned` (was fine-tuned with a
+    classification layer of its own, which is in the model; the fusion heads do not see its features).
 
     Args:
         backbones: List of dicts with at least `name` and `model_id`.

@@ -45,6 +45,8 @@ class FusionConfig(PreTrainedConfig):
             Number of terms of the lexical channel and bytes of its vocabulary; 0 without such a channel.
         lexical_weight (`float`):
             Factor of the lexical logits in the sum.
+        tuned_weight (`float`):
+            Factor of the fine-tuned backbones' logits in the sum.
         thresholds (`list[float]`, *optional*):
             A probability for each label from which on it is asserted (multi-label only).
         temperature (`float`):
@@ -69,6 +71,7 @@ class FusionConfig(PreTrainedConfig):
     lexical_terms: int = 0
     lexical_bytes: int = 0
     lexical_weight: float | int = 1.0
+    tuned_weight: float | int = 1.0
     thresholds: list[float] | None = None
     temperature: float | int = 1.0
     problem_type: Literal["single_label_classification", "multi_label_classification"] | None = None
@@ -81,9 +84,14 @@ class FusionConfig(PreTrainedConfig):
         self.check()
 
     @property
+    def frozen(self) -> list[dict]:
+        """The backbones that the fusion heads read."""
+        return [spec for spec in self.backbones if not spec["tuned"]]
+
+    @property
     def num_slots(self) -> int:
-        """Number of feature vectors that the head fuses, over all backbones."""
-        return sum(len(backbone["layers"]) * len(backbone["pooling"]) for backbone in self.backbones)
+        """Number of feature vectors that the heads fuse, over all frozen backbones."""
+        return sum(len(spec["layers"]) * len(spec["pooling"]) for spec in self.frozen)
 
     def check(self) -> None:
         """Compare fields with each other.
@@ -91,9 +99,9 @@ class FusionConfig(PreTrainedConfig):
         Raises:
             ValueError: a number is out of range, or two fields contradict each other.
         """
-        names = [backbone["name"] for backbone in self.backbones]
+        names = [spec["name"] for spec in self.frozen]
         if self.average_backbone is not None and self.average_backbone not in names:
-            raise ValueError(f"average_backbone is '{self.average_backbone}', but the backbones are {names}.")
+            raise ValueError(f"average_backbone is '{self.average_backbone}', but the frozen backbones are {names}.")
         if self.thresholds is not None and len(self.thresholds) != self.num_labels:
             raise ValueError(f"{len(self.thresholds)} thresholds for {self.num_labels} labels: one each is expected.")
         for name, low, high in (("dropout", 0, 0.999), ("input_dropout", 0, 0.999), ("sigma", 0, 1e6)):
@@ -106,7 +114,7 @@ class FusionConfig(PreTrainedConfig):
                 raise ValueError(f"{name} is {value}: expected 1 to 65,536.")
         if not self.temperature > 0:
             raise ValueError(f"temperature is {self.temperature}: expected a number above 0.")
-        if self.backbones and not (self.cooccurrence or self.average_backbone or self.slot_skip or self.linear_skip):
+        if self.frozen and not (self.cooccurrence or self.average_backbone or self.slot_skip or self.linear_skip):
             raise ValueError(
                 "The head sees nothing: set one of cooccurrence, average_backbone, slot_skip, linear_skip."
             )

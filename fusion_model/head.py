@@ -49,6 +49,26 @@ class Standardise(nn.Module):
         return (x - self.mean) * self.scale
 
 
+class TunedHead(nn.Module):
+    """The classification layer that a backbone was fine-tuned with (the form of DistilBertForSequenceClassification).
+
+    Args:
+        width: Number of the backbone's features.
+        num_labels: Number of labels.
+        dropout: Before the last layer.
+    """
+
+    def __init__(self, width: int, num_labels: int, dropout: float = 0.2):
+        super().__init__()
+        self.dense = nn.Linear(width, width)
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(width, num_labels)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """`(batch, width)` -> logits `(batch, num_labels)`."""
+        return self.classifier(self.dropout(torch.relu(self.dense(x))))
+
+
 class FusionHead(nn.Module):
     """One member of the classifier: features of all backbones in, logits out.
 
@@ -59,7 +79,7 @@ class FusionHead(nn.Module):
     def __init__(self, config: FusionConfig):
         super().__init__()
         self.config = config
-        widths = [spec["hidden_size"] for spec in config.backbones for _ in range(num_slots(spec))]
+        widths = [spec["hidden_size"] for spec in config.frozen for _ in range(num_slots(spec))]
         self.compress = nn.ModuleList(
             nn.Identity()
             if width == config.fusion_dim
@@ -67,7 +87,7 @@ class FusionHead(nn.Module):
             for width in (widths if config.cooccurrence or config.slot_skip else [])
         )
         self.input_dropout = nn.Dropout(config.input_dropout)
-        average = {spec["name"]: spec["hidden_size"] for spec in config.backbones}.get(config.average_backbone, 0)
+        average = {spec["name"]: spec["hidden_size"] for spec in config.frozen}.get(config.average_backbone, 0)
         fused = config.cooccurrence * len(widths) ** 2 + average + config.slot_skip * len(widths) * config.fusion_dim
         layers: list[nn.Module] = []
         for width in config.hidden_sizes if fused else []:
@@ -89,7 +109,7 @@ class FusionHead(nn.Module):
         features = {name: self.input_dropout(x) for name, x in features.items()}
         raw = [
             slot
-            for spec in config.backbones
+            for spec in config.frozen
             for slot in features[spec["name"]].unflatten(1, (num_slots(spec), spec["hidden_size"])).unbind(1)
         ]
         logits = 0.0
@@ -105,7 +125,7 @@ class FusionHead(nn.Module):
                 if config.slot_skip:
                     fused.append(slots.flatten(1))
             if config.average_backbone is not None:
-                spec = next(s for s in config.backbones if s["name"] == config.average_backbone)
+                spec = next(s for s in config.frozen if s["name"] == config.average_backbone)
                 fused.append(features[spec["name"]].unflatten(1, (num_slots(spec), -1)).mean(dim=1))
             logits = self.classifier(torch.cat(fused, dim=1))
         if self.linear_skip is not None:
@@ -113,4 +133,4 @@ class FusionHead(nn.Module):
         return logits
 
 
-__all__ = ["FusionHead", "Standardise", "cooccurrence", "power_normalise"]
+__all__ = ["FusionHead", "Standardise", "TunedHead", "cooccurrence", "power_normalise"]

@@ -13,7 +13,7 @@ from transformers.modeling_outputs import ModelOutput
 from .backbones import num_slots
 from .configuration_fusion import FusionConfig
 from .encoder import BackboneEncoder
-from .head import FusionHead, Standardise
+from .head import FusionHead, Standardise, TunedHead
 from .lexical import LexicalChannel
 
 # Imported so that save_pretrained, which copies the files that this one imports, carries the pipeline along.
@@ -69,11 +69,18 @@ class FusionForSequenceClassification(PreTrainedModel):
             raise ValueError(f"The configuration needs backbones with their hidden_size; it is missing for {unknown}.")
         self.num_labels = config.num_labels
         self.standardise = nn.ModuleDict(
-            {spec["name"]: Standardise(num_slots(spec) * spec["hidden_size"]) for spec in config.backbones}
+            {spec["name"]: Standardise(num_slots(spec) * spec["hidden_size"]) for spec in config.frozen}
             if config.standardise
             else {}
         )
-        self.heads = nn.ModuleList(FusionHead(config) for _ in range(config.num_members))
+        self.heads = nn.ModuleList(FusionHead(config) for _ in range(config.num_members if config.frozen else 0))
+        self.tuned_heads = nn.ModuleDict(
+            {
+                spec["name"]: TunedHead(num_slots(spec) * spec["hidden_size"], config.num_labels)
+                for spec in config.backbones
+                if spec["tuned"]
+            }
+        )
         self.lexical = (
             LexicalChannel(config.lexical_terms, config.lexical_bytes, config.num_labels)
             if config.lexical_terms
@@ -114,22 +121,24 @@ class FusionForSequenceClassification(PreTrainedModel):
         Returns:
             FusionOutput; the loss is cross-entropy or binary cross-entropy, averaged over members.
         """
-        dtype = self.heads[0].parameters().__next__().dtype
-        features = {name: x.to(dtype) for name, x in features.items()}
+        features = {name: x.to(self.dtype) for name, x in features.items()}
+        tuned_logits = [head(features.pop(name)) for name, head in self.tuned_heads.items()]
         for name, layer in self.standardise.items():
             features[name] = layer(features[name])
-        member_logits = torch.stack([head(features) for head in self.heads])
+        member_logits = torch.stack([head(features) for head in self.heads] if self.heads else tuned_logits)
         logits = member_logits.mean(dim=0)
+        if self.heads:
+            logits = sum((self.config.tuned_weight * tuned for tuned in tuned_logits), logits)
         if lexical_logits is not None:
             logits = logits + self.config.lexical_weight * lexical_logits.to(logits.dtype)
         logits = logits / self.config.temperature
         loss = None
         if labels is not None:
             if self.config.problem_type == "multi_label_classification":
-                target = labels.to(logits.dtype).expand(len(self.heads), -1, -1)
+                target = labels.to(logits.dtype).expand(len(member_logits), -1, -1)
                 loss = nn.functional.binary_cross_entropy_with_logits(member_logits, target)
             else:
-                loss = nn.functional.cross_entropy(member_logits.flatten(0, 1), labels.repeat(len(self.heads)))
+                loss = nn.functional.cross_entropy(member_logits.flatten(0, 1), labels.repeat(len(member_logits)))
         return FusionOutput(loss=loss, logits=logits, member_logits=member_logits if self.training else None)
 
     def encoder(self, name: str) -> BackboneEncoder:
