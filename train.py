@@ -14,12 +14,13 @@ from pathlib import Path
 
 import datasets
 import numpy as np
+import torch
 from datasets import DatasetDict
 from rich.console import Console
 from rich.logging import RichHandler
 from transformers.utils.logging import disable_progress_bar
 
-from extraction.features import extract, pin
+from extraction.features import default_cache_dir, extract, pin
 from extraction.sources import load_source
 from extraction.splits import is_multi_label, label_matrix, label_names
 from fusion_model import BackboneEncoder, FusionForSequenceClassification
@@ -29,6 +30,7 @@ from training.arguments import Arguments, parse
 from training.calibration import to_probabilities
 from training.evaluation import Calibration, calibrate, score
 from training.feed import FeatureColumn, FeatureDataset
+from training.finetune import finetune
 from training.figures import write_figures
 from training.folder import write_model
 from training.head import build_config, predict_logits, seeded_model, train_head
@@ -85,16 +87,18 @@ def main(argv: list[str] | None = None) -> Path:
         console.print(f"lexical channel: {len(lexical.idf):,} terms")
     feeds = {name: FeatureDataset(columns[name], labels[name], lexical_logits[name]) for name in data}
 
-    config = build_config(arguments, names, multi_label)
+    base_ids = {spec["name"]: spec["model_id"] for spec in arguments.backbones}
     runs = []
     folder = Path(arguments.training.output_dir or "")
     for number in range(arguments.training.num_runs):
         seed = arguments.training.seed + number
         console.print(f"run {number + 1} of {arguments.training.num_runs}, seed {seed}")
-        model = seeded_model(seed, config, columns["train"], lexical)
-        model = train_head(
-            model, feeds["train"], feeds["validation"], arguments, seed, folder / "checkpoints" / str(seed)
-        )
+        backbones, tuned_heads = tune_backbones(arguments, data, labels, len(names), seed, feeds)
+        config = build_config(arguments, backbones, names, multi_label)
+        model = seeded_model(seed, config, columns["train"], lexical, tuned_heads)
+        if config.frozen:
+            checkpoints = folder / "checkpoints" / str(seed)
+            train_head(model, feeds["train"], feeds["validation"], arguments, seed, checkpoints)
         runs.append(evaluate_run(model, feeds, names, seed, arguments.training.per_device_eval_batch_size))
     trained = time.perf_counter()
 
@@ -107,7 +111,7 @@ def main(argv: list[str] | None = None) -> Path:
         "total_seconds": trained - started,
     }
     report = build_report(arguments, data, names, runs, best, timings)
-    write_folder(folder, arguments, best, report, feeds, names)
+    write_folder(folder, arguments, best, report, feeds, names, base_ids)
     # Checkpoints hold pickled optimizer states, which have no place in a folder that is published.
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     show_results(report, console)
@@ -132,18 +136,52 @@ def load_data(arguments: Arguments) -> DatasetDict:
 
 
 def extract_all(arguments: Arguments, data: DatasetDict) -> dict[str, dict[str, FeatureColumn]]:
-    """Features of every split for every backbone; the arguments' backbones are pinned on the way."""
+    """Features of every split for every frozen backbone; the arguments' backbones are pinned on the way."""
     device = arguments.training.device
     arguments.backbones = [pin(spec) for spec in arguments.backbones]
-    cache_dir = Path(arguments.data.cache_dir) if arguments.data.cache_dir else None
+    cache_dir = arguments.data.cache_path
     columns: dict[str, dict[str, FeatureColumn]] = {name: {} for name in data}
     for spec in arguments.backbones:
+        if spec["tuned"]:
+            continue
         # One encoder for all splits, loaded only if a split is not in the cache; one backbone in memory at a time.
         encoder = BackboneEncoder(spec, device=device)
         for name, split in data.items():
             features = extract(split, spec, name=name, cache_dir=cache_dir, device=device, encoder=encoder)
             columns[name][spec["name"]] = FeatureColumn(features)
     return columns
+
+
+def tune_backbones(
+    arguments: Arguments,
+    data: DatasetDict,
+    labels: dict[str, np.ndarray],
+    num_labels: int,
+    seed: int,
+    feeds: dict[str, FeatureDataset],
+) -> tuple[list[dict], dict[str, dict[str, torch.Tensor]]]:
+    """Fine-tune the backbones that the recipe marks so, and add what they see in the evaluation splits to the feeds.
+
+    Returns:
+        This run's backbone specs, and the weights of each tuned backbone's classification layer.
+    """
+    options = arguments.training
+    cache_dir = arguments.data.cache_path or default_cache_dir()
+    backbones, heads = [], {}
+    for spec in arguments.backbones:
+        name = spec["name"]
+        if spec["tuned"]:
+            chosen = seed if options.finetune_seed is None else options.finetune_seed
+            spec, heads[name] = finetune(spec, data, labels, num_labels, options, chosen, cache_dir)
+            encoder = BackboneEncoder(spec, device=options.device)
+            for split in feeds:
+                if split != "train":
+                    features = extract(
+                        data[split], spec, name=split, cache_dir=cache_dir, device=options.device, encoder=encoder
+                    )
+                    feeds[split].columns[name] = FeatureColumn(features)
+        backbones.append(spec)
+    return backbones, heads
 
 
 def evaluate_run(
@@ -170,7 +208,10 @@ def build_report(
 ) -> dict:
     """What goes into metrics.json."""
     return {
-        "dataset": arguments.data.dataset,
+        # A local path is told by its last part: where it lies is nobody's business but this machine's.
+        "dataset": Path(arguments.data.dataset).name
+        if Path(arguments.data.dataset).exists()
+        else arguments.data.dataset,
         "label_mode": arguments.data.label_mode,
         "recipe": arguments.recipe.name,
         "commit": commit(),
@@ -189,10 +230,16 @@ def build_report(
 
 
 def write_folder(
-    folder: Path, arguments: Arguments, best: Run, report: dict, feeds: dict[str, FeatureDataset], names: list[str]
+    folder: Path,
+    arguments: Arguments,
+    best: Run,
+    report: dict,
+    feeds: dict[str, FeatureDataset],
+    names: list[str],
+    base_ids: dict[str, str],
 ) -> None:
     """Model, metrics, figures and card; the figures show test where there is one."""
-    write_model(best.model, folder, arguments.training.bundle_backbones)
+    write_model(best.model, folder, arguments.training.bundle_backbones, base_ids)
     write_metrics(folder, report)
     split = "test" if "test" in feeds else "validation"
     truth = feeds[split].labels

@@ -37,6 +37,11 @@ class DataArguments:
     max_rows: int | None = field(default=None, metadata={"help": "Use at most so many rows of each split."})
     cache_dir: str | None = field(default=None, metadata={"help": "Where features are kept between runs."})
 
+    @property
+    def cache_path(self) -> Path | None:
+        """`cache_dir` as a path, None for the default."""
+        return Path(self.cache_dir) if self.cache_dir else None
+
 
 @dataclass
 class HeadArguments:
@@ -85,8 +90,20 @@ class RecipeArguments(TrainingArguments):
     early_stopping_patience: int = field(
         default=10, metadata={"help": "Epochs without improvement until training stops."}
     )
+    tuned_weight: float = field(default=1.0, metadata={"help": "Factor of fine-tuned backbones' logits."})
+    finetune_learning_rate: float = field(default=2e-5, metadata={"help": "For backbones that are fine-tuned."})
+    finetune_batch_size: int = field(default=16, metadata={"help": "For backbones that are fine-tuned."})
+    finetune_epochs: float = field(default=3.0, metadata={"help": "For backbones that are fine-tuned."})
+    finetune_freeze_embeddings: bool = field(
+        default=False, metadata={"help": "Leave their token embeddings as they are."}
+    )
+    finetune_seed: int | None = field(
+        default=None, metadata={"help": "Fine-tune once with this seed for all runs, instead of with each run's own."}
+    )
     bundle_backbones: bool = field(default=False, metadata={"help": "Copy the backbones into the model folder."})
-    min_steps: int = field(default=0, metadata={"help": "On a small data set, train for more epochs until so many steps."})
+    min_steps: int = field(
+        default=0, metadata={"help": "On a small data set, train for more epochs until so many steps."}
+    )
 
     # The Trainer's own defaults are for fine-tuning; a small head on ready features wants others.
     per_device_train_batch_size: int = field(default=64, metadata={"help": "Batch size in training."})

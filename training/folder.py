@@ -4,11 +4,13 @@ import json
 import shutil
 from pathlib import Path
 
-from transformers import PreTrainedConfig
+from transformers import AutoModel, PreTrainedConfig
 
 from fusion_model import FusionForSequenceClassification
 from fusion_model.encoder import BackboneEncoder
 
+# The classification layer that a backbone was fine-tuned with; in a model folder it is part of the model's own weights.
+HEAD_FILE = "tuned_head.safetensors"
 AUTO_MODEL = "modeling_fusion.FusionForSequenceClassification"
 PIPELINE = {
     "text-classification": {
@@ -18,31 +20,46 @@ PIPELINE = {
 }
 
 
-def write_model(model: FusionForSequenceClassification, folder: Path, bundle_backbones: bool) -> None:
+def write_model(
+    model: FusionForSequenceClassification, folder: Path, bundle_backbones: bool, base_ids: dict[str, str]
+) -> None:
     """Write everything that `from_pretrained` and `pipeline` need.
 
     Args:
         model: A trained model with thresholds and temperature in its configuration.
         folder: Made if missing; files of an earlier model are replaced.
-        bundle_backbones: Copy the backbones' weights and tokenizers into the folder.
+        bundle_backbones: Copy the backbones' weights and tokenizers into the folder. A tuned backbone always is.
+        base_ids: The model id that each backbone had before it was tuned.
     """
     folder.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(folder / "backbones", ignore_errors=True)
-    if bundle_backbones:
-        for spec in model.config.backbones:
-            target = folder / "backbones" / spec["name"]
-            encoder = BackboneEncoder({**spec, "bundled": False})
-            encoder.model.save_pretrained(target)
-            encoder.tokenizer.save_pretrained(target)
-        model.config.backbones = [
-            # A path of this machine means nothing on another; the bundled files are found by the backbone's name.
-            {**spec, "bundled": True, "model_id": spec["name"] if Path(spec["model_id"]).is_dir() else spec["model_id"]}
-            for spec in model.config.backbones
-        ]
+    backbones = []
+    for spec in model.config.backbones:
+        if bundle_backbones or spec["tuned"]:
+            _bundle(spec, folder / "backbones" / spec["name"])
+            origin = base_ids.get(spec["name"], spec["model_id"])
+            # A path of this machine means nothing on another; bundled files are found by the backbone's name.
+            spec = {**spec, "bundled": True, "model_id": spec["name"] if Path(origin).is_dir() else origin}
+        backbones.append(spec)
+    model.config.backbones = backbones
     model.config.custom_pipelines = PIPELINE
     model.config.architectures = [type(model).__name__]
     model.save_pretrained(folder)
     add_auto_model(folder)
+
+
+def _bundle(spec: dict, target: Path) -> None:
+    """Copy a backbone's weights, configuration and tokenizer, in the dtype that they have."""
+    encoder = BackboneEncoder({**spec, "bundled": False})
+    source = Path(encoder.location)
+    if source.is_dir():
+        target.mkdir(parents=True)
+        for file in source.iterdir():
+            if file.suffix in (".json", ".txt", ".model", ".safetensors") and file.name != HEAD_FILE:
+                shutil.copyfile(file, target / file.name)
+    else:
+        encoder._load(AutoModel, dtype="auto").save_pretrained(target)
+        encoder.tokenizer.save_pretrained(target)
 
 
 def add_auto_model(folder: Path) -> None:

@@ -30,13 +30,16 @@ from .thresholds import fit_softened, macro_f1
 logger = logging.getLogger(__name__)
 
 
-def build_config(arguments: Arguments, label_names: list[str], multi_label: bool) -> FusionConfig:
-    """The model's configuration: the recipe's head over the pinned backbones, without thresholds yet."""
+def build_config(
+    arguments: Arguments, backbones: list[dict], label_names: list[str], multi_label: bool
+) -> FusionConfig:
+    """The model's configuration: the recipe's head over pinned backbones, without thresholds yet."""
     head = {name: value for name, value in vars(arguments.head).items()}
     return FusionConfig(
-        backbones=copy.deepcopy(arguments.backbones),
+        backbones=copy.deepcopy(backbones),
         **head,
         lexical_weight=arguments.training.lexical_weight,
+        tuned_weight=arguments.training.tuned_weight,
         problem_type="multi_label_classification" if multi_label else "single_label_classification",
         id2label=dict(enumerate(label_names)),
         label2id={name: index for index, name in enumerate(label_names)},
@@ -44,7 +47,10 @@ def build_config(arguments: Arguments, label_names: list[str], multi_label: bool
 
 
 def build_model(
-    config: FusionConfig, columns: dict[str, FeatureColumn], lexical: LexicalChannel | None
+    config: FusionConfig,
+    columns: dict[str, FeatureColumn],
+    lexical: LexicalChannel | None,
+    tuned_heads: dict[str, dict[str, torch.Tensor]],
 ) -> FusionForSequenceClassification:
     """A model with fresh heads, the training set's moments and a fitted lexical channel.
 
@@ -52,6 +58,7 @@ def build_model(
         config: From `build_config`.
         columns: Training features of each backbone.
         lexical: A fitted channel, or None.
+        tuned_heads: Weights of each tuned backbone's classification layer.
     """
     config = copy.deepcopy(config)
     if lexical is not None:
@@ -59,6 +66,9 @@ def build_model(
     model = FusionForSequenceClassification(config)
     if model.lexical is not None and lexical is not None:
         model.lexical.load_state_dict(lexical.state_dict())
+    for name, weights in tuned_heads.items():
+        model.tuned_heads[name].load_state_dict(weights)
+    model.tuned_heads.requires_grad_(False)
     for name, layer in model.standardise.items():
         mean, deviation = columns[name].moments()
         layer.mean.copy_(torch.from_numpy(mean))
@@ -88,7 +98,7 @@ class HeadTrainer(Trainer):
 
     def floating_point_ops(self, inputs):
         """Six operations a parameter and example; the Trainer's own count wants token ids."""
-        return 6 * len(inputs["labels"]) * self.model.num_parameters()
+        return 6 * len(inputs["labels"]) * sum(p.numel() for p in self.model.parameters())
 
 
 def quick_score(logits: np.ndarray, labels: np.ndarray, num_labels: int) -> dict[str, float]:

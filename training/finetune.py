@@ -1,0 +1,193 @@
+"""Fine-tunes a backbone end to end with a classification layer; the result is one more backbone of a fusion model."""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import datasets
+import numpy as np
+import torch
+from datasets import DatasetDict
+from safetensors.torch import load_file, save_file
+from torch import nn
+from transformers import DataCollatorWithPadding, PrinterCallback, set_seed
+
+from extraction.features import cache_key
+from fusion_model.backbones import num_slots
+from fusion_model.encoder import BackboneEncoder, pool
+from fusion_model.head import TunedHead
+from fusion_model.modeling_fusion import FusionOutput
+
+from .arguments import RecipeArguments
+from .folder import HEAD_FILE
+from .head import EpochLines, HeadTrainer, quick_score, trainer_arguments
+
+logger = logging.getLogger(__name__)
+
+
+class EndToEnd(nn.Module):
+    """A backbone whose weights are trained, pooled as an encoder pools, and a classification layer.
+
+    Args:
+        backbone: A transformers model.
+        spec: Its pinned backbone dict.
+        num_labels: Number of labels.
+    """
+
+    def __init__(self, backbone: nn.Module, spec: dict, num_labels: int):
+        super().__init__()
+        self.backbone = backbone
+        self.spec = spec
+        self.head = TunedHead(num_slots(spec) * spec["hidden_size"], num_labels)
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> FusionOutput:
+        """Token ids and mask `(batch, tokens)` to logits `(batch, num_labels)`."""
+        hidden_states = self.backbone(
+            input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True
+        ).hidden_states
+        mask = attention_mask.bool()
+        lengths = mask.sum(dim=1)
+        features = [
+            pool(hidden_states[layer].float(), mask, lengths, pooling)
+            for layer in self.spec["layers"]
+            for pooling in self.spec["pooling"]
+        ]
+        return FusionOutput(logits=self.head(torch.cat(features, dim=1)))
+
+
+def finetune(
+    spec: dict,
+    data: DatasetDict,
+    labels: dict[str, np.ndarray],
+    num_labels: int,
+    options: RecipeArguments,
+    seed: int,
+    cache_dir: Path,
+) -> tuple[dict, dict[str, torch.Tensor]]:
+    """Fine-tune a backbone on the training split; the epoch that is best on validation is kept.
+
+    Args:
+        spec: A pinned backbone dict with `tuned` set.
+        data: Splits with the column `text`.
+        labels: For each split class ids `(rows,)` or 0/1 `(rows, num_labels)`.
+        num_labels: Number of labels.
+        options: Those that begin with `finetune_` are used, and the loss.
+        seed: Of the new layer, order and dropout.
+        cache_dir: The tuned backbone is kept there and found again by everything that made it.
+
+    Returns:
+        The spec of the tuned backbone (a local folder), and the weights of its classification layer.
+    """
+    recipe = {name: value for name, value in vars(options).items() if name.startswith("finetune_")} | {
+        "loss": options.loss,
+        "seed": seed,
+    }
+    key = hashlib.sha256(cache_key(data["train"]["text"][:], spec, torch.device("cpu")).encode())
+    key.update(labels["train"].tobytes() + json.dumps(recipe, sort_keys=True, default=str).encode())
+    folder = cache_dir / f"{spec['name']}-tuned-{key.hexdigest()[:24]}"
+    tuned = {**spec, "model_id": str(folder), "revision": None}
+    if (folder / HEAD_FILE).exists():
+        logger.info(f"'{spec['name']}' was fine-tuned before: read from {folder}")
+        return tuned, load_file(folder / HEAD_FILE)
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    # Written aside and renamed, so that a folder of this name is always complete.
+    with tempfile.TemporaryDirectory(dir=cache_dir, prefix="unfinished-") as scratch:
+        model, tokenizer = _train(spec, data, labels, num_labels, options, seed, Path(scratch) / "checkpoints")
+        shutil.rmtree(Path(scratch) / "checkpoints", ignore_errors=True)
+        result = Path(scratch) / "model"
+        model.backbone.save_pretrained(result)
+        tokenizer.save_pretrained(result)
+        head = {name: value.detach().cpu().contiguous() for name, value in model.head.state_dict().items()}
+        save_file(head, result / HEAD_FILE)
+        if not folder.exists():
+            os.replace(result, folder)
+    return tuned, head
+
+
+def _train(
+    spec: dict,
+    data: DatasetDict,
+    labels: dict[str, np.ndarray],
+    num_labels: int,
+    options: RecipeArguments,
+    seed: int,
+    folder: Path,
+) -> tuple[EndToEnd, object]:
+    """The Trainer's part."""
+    set_seed(seed)
+    encoder = BackboneEncoder({**spec, "dtype": "float32"})
+    tokenizer = encoder.tokenizer
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    model = EndToEnd(encoder.model.requires_grad_(True), spec, num_labels)
+    if options.finetune_freeze_embeddings:
+        model.backbone.get_input_embeddings().requires_grad_(False)
+    shown = datasets.is_progress_bar_enabled()
+    datasets.disable_progress_bars()
+    splits = {name: _tokenize(data[name], labels[name], encoder) for name in ("train", "validation")}
+    if shown:
+        datasets.enable_progress_bars()
+    multi_label = labels["train"].ndim == 2
+    pad = DataCollatorWithPadding(tokenizer, return_tensors="pt")
+    arguments = trainer_arguments(
+        replace(options, deepspeed=None),
+        output_dir=str(folder),
+        seed=seed,
+        learning_rate=options.finetune_learning_rate,
+        per_device_train_batch_size=options.finetune_batch_size,
+        per_device_eval_batch_size=64,
+        num_train_epochs=options.finetune_epochs,
+        weight_decay=0.01,
+        warmup_steps=0.06,
+        lr_scheduler_type="linear",
+        max_grad_norm=1.0,
+        train_sampling_strategy="group_by_length",
+        length_column_name="length",
+        metric_for_best_model="macro_f1" if multi_label else "accuracy",
+        save_total_limit=1,
+        save_only_model=True,
+        optim="adamw_torch_fused",
+    )
+
+    def collate(rows: list[dict]) -> dict[str, torch.Tensor]:
+        batch = pad([{"input_ids": row["input_ids"]} for row in rows])
+        target = np.asarray([row["labels"] for row in rows])
+        return {
+            "input_ids": batch["input_ids"],
+            "attention_mask": batch["attention_mask"],
+            "labels": torch.from_numpy(target.astype(np.float32 if multi_label else np.int64)),
+        }
+
+    trainer = HeadTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=splits["train"],
+        eval_dataset=splits["validation"],
+        data_collator=collate,
+        compute_metrics=lambda p: quick_score(p.predictions, p.label_ids, num_labels),
+        loss=options.loss or ("bce" if multi_label else "cross_entropy"),
+        loss_weight=None,
+        label_smoothing=options.label_smoothing_factor,
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(EpochLines(str(arguments.metric_for_best_model)))
+    trainer.train()
+    return model.eval(), tokenizer
+
+
+def _tokenize(split: datasets.Dataset, labels: np.ndarray, encoder: BackboneEncoder) -> datasets.Dataset:
+    """Columns `input_ids`, `length`, `labels`; tokens as the encoder reads them."""
+
+    def encode(batch: dict) -> dict:
+        ids = encoder._tokenize(batch["text"])
+        return {"input_ids": ids, "length": [len(i) for i in ids]}
+
+    tokens = split.select_columns(["text"]).map(
+        encode, batched=True, remove_columns=["text"], load_from_cache_file=False
+    )
+    return tokens.add_column("labels", labels.astype(np.int8 if labels.ndim == 2 else np.int64).tolist())
