@@ -160,19 +160,29 @@ class FusionForSequenceClassification(PreTrainedModel):
         texts = check_texts(texts)
         return {spec["name"]: self.encoder(spec["name"]).encode(texts) for spec in self.config.backbones}
 
+    @property
+    def parts(self) -> list[str]:
+        """What `without` can leave out: the backbones' names (a tuned one's beside frozen ones only), and "lexical"."""
+        names = [spec["name"] for spec in (self.config.backbones if self.heads else [])]
+        return names + ["lexical"] * (self.lexical is not None)
+
     @torch.inference_mode()
-    def logits(self, texts: list[str]) -> torch.Tensor:
+    def logits(self, texts: list[str], without: str | None = None) -> torch.Tensor:
         """Logits of raw texts.
 
         Args:
             texts: Any number of strings.
+            without: One of `parts` that is left out, to show what it adds. A frozen backbone then says of every text
+                what it says of the training texts' mean (of zero where features are not standardised).
 
         Returns:
             Float32 tensor `(len(texts), num_labels)` on the CPU.
 
         Raises:
-            ValueError: an input is not a string.
+            ValueError: an input is not a string, or there is no such part.
         """
+        if without is not None and without not in self.parts:
+            raise ValueError(f"There is no part '{without}' to leave out: expected one of {self.parts}.")
         texts = check_texts(texts)
         parts = [torch.empty(0, self.num_labels)]
         was_training = self.training
@@ -180,13 +190,22 @@ class FusionForSequenceClassification(PreTrainedModel):
         for start in range(0, len(texts), PREDICT_CHUNK):
             chunk = texts[start : start + PREDICT_CHUNK]
             features = {name: x.to(self.device) for name, x in self.encode(chunk).items()}
-            lexical = self.lexical(chunk) if self.lexical is not None else None
+            if without in self.tuned_heads:
+                del features[without]
+            elif without in features:
+                absent = torch.zeros_like(features[without], dtype=torch.float32)
+                features[without] = absent + self.standardise[without].mean if self.config.standardise else absent
+            lexical = self.lexical(chunk) if self.lexical is not None and without != "lexical" else None
             parts.append(self(features, lexical_logits=lexical).logits.float().cpu())
         self.train(was_training)
         return torch.cat(parts)
 
     def predict(
-        self, texts: list[str], top_k: int | str | None = "decided", threshold: float | None = None
+        self,
+        texts: list[str],
+        top_k: int | str | None = "decided",
+        threshold: float | None = None,
+        without: str | None = None,
     ) -> list[list[dict]]:
         """Emotions of raw texts.
 
@@ -195,6 +214,7 @@ class FusionForSequenceClassification(PreTrainedModel):
             top_k: "decided" (the default) for the labels that the model asserts, by each label's own threshold; a
                 number for so many best labels; None for all labels.
             threshold: One probability to use in place of the labels' own thresholds.
+            without: One of `parts` that is left out, see `logits`.
 
         Returns:
             For each text a list of `{"label": str, "score": float}`, highest score first; "decided" may be empty.
@@ -202,7 +222,7 @@ class FusionForSequenceClassification(PreTrainedModel):
         Raises:
             ValueError: an input is not a string, or a parameter is out of range.
         """
-        scores = probabilities(self.logits(texts), self.config)
+        scores = probabilities(self.logits(texts, without), self.config)
         return [rank(row, self.config, top_k, threshold) for row in scores]
 
     def save_pretrained(self, save_directory, *args, **kwargs):
