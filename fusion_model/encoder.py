@@ -1,6 +1,9 @@
 """Reads texts with one frozen backbone and pools its hidden states: the same code for extraction and for inference."""
 
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from os import PathLike
 
 import torch
 from transformers import AutoModel, AutoTokenizer
@@ -15,6 +18,8 @@ GPU_BATCH_TOKENS = 32768
 # whose lengths differ by no more than this share (a small batch waits for more).
 GPU_LENGTH_RATIO = 0.85
 GPU_SMALL_BATCH = 32
+# `from_pretrained` changes torch's defaults while it runs, so one backbone is loaded at a time, whatever the threads.
+LOADING = threading.RLock()
 
 
 def resolve_dtype(dtype: str, device: torch.device) -> torch.dtype:
@@ -31,6 +36,8 @@ def resolve_dtype(dtype: str, device: torch.device) -> torch.dtype:
 class BackboneEncoder:
     """A frozen language model and its tokenizer, loaded when first used.
 
+    Threads may share an encoder. A copy, pickled or not, leaves the loaded backbone behind and loads its own.
+
     Args:
         spec: A checked backbone dict, see [`fusion_model.backbones.check_backbones`].
         folder: Folder or Hub id of the fusion model that carries a bundled backbone.
@@ -46,37 +53,38 @@ class BackboneEncoder:
         device: torch.device | str = "cpu",
     ):
         self.spec = spec
+        self.origin = (folder, revision)
         self.device = torch.device(device)
         self.dtype = resolve_dtype(spec["dtype"], self.device)
         self.location, self.load_kwargs = locate(spec, folder, revision)
         self._model = None
         self._tokenizer = None
+        # Only a float16 model is ever changed after it was loaded, see `_in_float32`.
+        self._alone = threading.RLock() if self.dtype == torch.float16 else nullcontext()
+
+    def __reduce__(self):
+        return (BackboneEncoder, (self.spec, *self.origin, self.device))
 
     @property
     def model(self) -> torch.nn.Module:
         """The backbone in evaluation mode, on `device`, in `dtype`."""
         if self._model is None:
-            model = self._load(AutoModel, dtype=self.dtype)
-            depth = model.config.num_hidden_layers + 1
-            wrong = [layer for layer in self.spec["layers"] if not -depth <= layer < depth]
-            if wrong:
-                raise ValueError(
-                    f"Backbone '{self.spec['name']}' has hidden states 0 to {depth - 1}, but layers names {wrong}."
-                )
-            self._model = model.eval().requires_grad_(False).to(self.device)
+            with LOADING:
+                if self._model is None:
+                    self._model = self._load_model()
         return self._model
 
     @property
     def tokenizer(self):
         """The backbone's tokenizer."""
         if self._tokenizer is None:
-            tokenizer = self._load(AutoTokenizer)
-            if self.spec["max_length"] > tokenizer.model_max_length:
-                raise ValueError(
-                    f"Backbone '{self.spec['name']}': max_length is {self.spec['max_length']}, but the backbone "
-                    f"reads at most {tokenizer.model_max_length} tokens. Lower max_length."
-                )
-            self._tokenizer = tokenizer
+            with LOADING:
+                if self._tokenizer is None:
+                    tokenizer = self._load(AutoTokenizer)
+                    self._check_length(tokenizer.model_max_length)
+                    # The first call sets truncation up, during which a second thread would fail.
+                    self._token_ids(tokenizer, ["."])
+                    self._tokenizer = tokenizer
         return self._tokenizer
 
     @property
@@ -100,26 +108,52 @@ class BackboneEncoder:
         """
         features = torch.empty((len(texts), self.width), dtype=torch.float16)
         token_ids = self._tokenize(texts)
-        for rows in self._batches([len(ids) for ids in token_ids]):
-            batch = [token_ids[row] for row in rows]
-            pooled = self._forward(batch)
-            if not torch.isfinite(pooled).all() and self.dtype != torch.float32:
-                # Some decoders overflow in float16; this batch is worth the slower pass.
-                self.model.float()
-                pooled = self._forward(batch)
-                self.model.to(self.dtype)
-            finite = torch.isfinite(pooled).all(dim=1)
-            if not finite.all():
-                bad = sorted(rows[i] for i in torch.nonzero(~finite).flatten().tolist())
-                raise ValueError(
-                    f"Backbone '{self.spec['name']}' ({self.spec['model_id']}, {self.dtype}) gives features that do "
-                    f"not fit in float16 for the text(s) at index {bad[:5]}. Leave out these texts or another "
-                    "layer of the backbone."
-                )
-            features[rows] = pooled
-            if progress is not None:
-                progress(len(rows))
+        self._fill(features, token_ids, range(len(texts)), progress)
+        bad = _not_finite(features)
+        if bad and self.dtype == torch.float16:
+            # Some decoders overflow in float16; these texts (and no others) are worth a slower pass.
+            with self._in_float32():
+                self._fill(features, token_ids, bad)
+            bad = _not_finite(features)
+        if bad:
+            raise ValueError(
+                f"Backbone '{self.spec['name']}' ({self.spec['model_id']}, {self.dtype}) gives features that do "
+                f"not fit in float16 for the text(s) at index {bad[:5]}. Leave out these texts or another "
+                "layer of the backbone."
+            )
         return features
+
+    def save(self, folder: str | PathLike) -> None:
+        """Write the backbone, in the precision that it was published in, and its tokenizer into `folder`."""
+        self._load(AutoModel, dtype="auto").save_pretrained(folder)
+        self._load(AutoTokenizer).save_pretrained(folder)
+
+    def _load_model(self) -> torch.nn.Module:
+        """Load the backbone and compare it with its spec."""
+        name = self.spec["name"]
+        # predict() may be the first to need it, and what is made in inference mode is of no use outside of it.
+        with torch.inference_mode(False):
+            model = self._load(AutoModel, dtype=self.dtype).eval().requires_grad_(False).to(self.device)
+        depth = model.config.num_hidden_layers + 1
+        wrong = [layer for layer in self.spec["layers"] if not -depth <= layer < depth]
+        if wrong:
+            raise ValueError(f"Backbone '{name}' has hidden states 0 to {depth - 1}, but layers names {wrong}.")
+        if self.spec["hidden_size"] not in (None, model.config.hidden_size):
+            raise ValueError(
+                f"Backbone '{name}' has hidden size {model.config.hidden_size}, but the configuration says "
+                f"{self.spec['hidden_size']}: '{self.location}' is not the backbone that the head was trained on."
+            )
+        # Not every architecture has a longest input, and many tokenizers do not know their backbone's.
+        self._check_length(getattr(model.config, "max_position_embeddings", None) or self.spec["max_length"])
+        return model
+
+    def _check_length(self, longest: int) -> None:
+        """Refuse a `max_length` that the backbone cannot read."""
+        if self.spec["max_length"] > longest:
+            raise ValueError(
+                f"Backbone '{self.spec['name']}': max_length is {self.spec['max_length']}, but the backbone "
+                f"reads at most {longest} tokens. Lower max_length."
+            )
 
     def _load(self, auto_class, **kwargs):
         """Call `from_pretrained`, cache first, with an error that says what can be done."""
@@ -141,17 +175,51 @@ class BackboneEncoder:
         """Token ids with special tokens, cut to `max_length`; never empty."""
         if not len(texts):
             return []
-        token_ids = self.tokenizer(
-            list(texts),
+        token_ids = self._token_ids(self.tokenizer, list(texts))
+        # A tokenizer without special tokens turns "" into nothing, and nothing cannot be pooled.
+        stand_in = next((i for i in (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id) if i is not None), 0)
+        return [ids or [stand_in] for ids in token_ids]
+
+    def _token_ids(self, tokenizer, texts: list[str]) -> list[list[int]]:
+        """Call the tokenizer, without padding."""
+        return tokenizer(
+            texts,
             truncation=True,
             max_length=self.spec["max_length"],
+            padding=False,
             return_attention_mask=False,
             return_token_type_ids=False,
             verbose=False,
         )["input_ids"]
-        # A tokenizer without special tokens turns "" into nothing, and nothing cannot be pooled.
-        stand_in = next((i for i in (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id) if i is not None), 0)
-        return [ids or [stand_in] for ids in token_ids]
+
+    def _fill(
+        self,
+        features: torch.Tensor,
+        token_ids: list[list[int]],
+        rows: Iterable[int],
+        progress: Callable[[int], object] | None = None,
+    ) -> None:
+        """Compute the given rows of `features`, `(texts, slots * hidden_size)`, from token ids."""
+        rows = list(rows)
+        for positions in self._batches([len(token_ids[row]) for row in rows]):
+            batch = [rows[position] for position in positions]
+            with self._alone:
+                features[batch] = self._forward([token_ids[row] for row in batch])
+            if progress is not None:
+                progress(len(batch))
+
+    @contextmanager
+    def _in_float32(self) -> Iterator[None]:
+        """Compute in float32 for a while; what was float32 all along (rotary frequencies, say) is left as it is."""
+        with self._alone:
+            halves = [x for x in (*self.model.parameters(), *self.model.buffers()) if x.dtype == torch.float16]
+            try:
+                for x in halves:
+                    x.data = x.data.float()
+                yield
+            finally:
+                for x in halves:
+                    x.data = x.data.half()
 
     def _batches(self, lengths: list[int]) -> Iterator[list[int]]:
         """Yield row numbers, longest text first, in batches of one (or similar) length within the token budget."""
@@ -193,6 +261,11 @@ class BackboneEncoder:
             hidden = outputs.hidden_states[layer].float()
             slots += [pool(hidden, mask, lengths, pooling) for pooling in self.spec["pooling"]]
         return torch.cat(slots, dim=1).to(torch.float16).cpu()
+
+
+def _not_finite(features: torch.Tensor) -> list[int]:
+    """Numbers of the rows of `(texts, width)` that hold infinity or NaN."""
+    return torch.nonzero(~torch.isfinite(features).all(dim=1)).flatten().tolist()
 
 
 def pool(hidden: torch.Tensor, mask: torch.Tensor, lengths: torch.Tensor, pooling: str) -> torch.Tensor:
