@@ -1,6 +1,6 @@
 """The classifier: frozen backbones (held, not registered), a trained head, label scores for raw texts."""
 
-import shutil
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,9 +43,7 @@ class _Encoders:
 
     def __init__(self):
         self.loaded: dict[str, BackboneEncoder] = {}
-
-    def __deepcopy__(self, memo):
-        return _Encoders()
+        self.lock = threading.Lock()
 
     def __reduce__(self):
         return (_Encoders, ())
@@ -87,6 +85,9 @@ class FusionForSequenceClassification(PreTrainedModel):
             else None
         )
         self._encoders = _Encoders()
+        if config.name_or_path and Path(config.name_or_path).is_dir():
+            # Backbones are read later, when the working directory may be another.
+            config.name_or_path = str(Path(config.name_or_path).resolve())
         self.post_init()
 
     @torch.no_grad()
@@ -120,7 +121,11 @@ class FusionForSequenceClassification(PreTrainedModel):
 
         Returns:
             FusionOutput; the loss is cross-entropy or binary cross-entropy, averaged over members.
+
+        Raises:
+            ValueError: the features of a backbone are missing or have another width.
         """
+        self._check_features(features)
         features = {name: x.to(self.dtype) for name, x in features.items()}
         tuned_logits = [head(features.pop(name)) for name, head in self.tuned_heads.items()]
         for name, layer in self.standardise.items():
@@ -141,19 +146,32 @@ class FusionForSequenceClassification(PreTrainedModel):
                 loss = nn.functional.cross_entropy(member_logits.flatten(0, 1), labels.repeat(len(member_logits)))
         return FusionOutput(loss=loss, logits=logits, member_logits=member_logits if self.training else None)
 
+    def _check_features(self, features: dict[str, torch.Tensor]) -> None:
+        """Compare features with the configuration."""
+        widths = {spec["name"]: num_slots(spec) * spec["hidden_size"] for spec in self.config.backbones}
+        needed = {spec["name"] for spec in self.config.frozen} or set(widths)
+        if not needed <= features.keys() <= widths.keys():
+            raise ValueError(f"Features of {sorted(features)} were given: those of {sorted(needed)} are needed.")
+        for name, x in features.items():
+            if x.shape[1:] != (widths[name],):
+                raise ValueError(
+                    f"Features of '{name}' have the shape {tuple(x.shape)}: expected (batch, {widths[name]})."
+                )
+
     def encoder(self, name: str) -> BackboneEncoder:
         """The encoder of the backbone called `name`, on the model's device, loading it at its first use."""
-        held = self._encoders.loaded.get(name)
-        if held is None or held.device != self.device:
-            spec = next(spec for spec in self.config.backbones if spec["name"] == name)
-            held = BackboneEncoder(
-                spec,
-                folder=self.config.name_or_path,
-                revision=getattr(self.config, "_commit_hash", None),
-                device=self.device,
-            )
-            self._encoders.loaded[name] = held
-        return held
+        with self._encoders.lock:
+            held = self._encoders.loaded.get(name)
+            if held is None or held.device != self.device:
+                spec = next(spec for spec in self.config.backbones if spec["name"] == name)
+                held = BackboneEncoder(
+                    spec,
+                    folder=self.config.name_or_path,
+                    revision=getattr(self.config, "_commit_hash", None),
+                    device=self.device,
+                )
+                self._encoders.loaded[name] = held
+            return held
 
     def encode(self, texts: list[str]) -> dict[str, torch.Tensor]:
         """Features of raw texts, as `forward` takes them: float16 `(len(texts), slots * hidden_size)` each."""
@@ -166,7 +184,7 @@ class FusionForSequenceClassification(PreTrainedModel):
         names = [spec["name"] for spec in (self.config.backbones if self.heads else [])]
         return names + ["lexical"] * (self.lexical is not None)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def logits(self, texts: list[str], without: str | None = None) -> torch.Tensor:
         """Logits of raw texts.
 
@@ -184,9 +202,13 @@ class FusionForSequenceClassification(PreTrainedModel):
         if without is not None and without not in self.parts:
             raise ValueError(f"There is no part '{without}' to leave out: expected one of {self.parts}.")
         texts = check_texts(texts)
+        if self.training:
+            self.eval()
+            try:
+                return self.logits(texts, without)
+            finally:
+                self.train()
         parts = [torch.empty(0, self.num_labels)]
-        was_training = self.training
-        self.eval()
         for start in range(0, len(texts), PREDICT_CHUNK):
             chunk = texts[start : start + PREDICT_CHUNK]
             features = {name: x.to(self.device) for name, x in self.encode(chunk).items()}
@@ -197,7 +219,6 @@ class FusionForSequenceClassification(PreTrainedModel):
                 features[without] = absent + self.standardise[without].mean if self.config.standardise else absent
             lexical = self.lexical(chunk) if self.lexical is not None and without != "lexical" else None
             parts.append(self(features, lexical_logits=lexical).logits.float().cpu())
-        self.train(was_training)
         return torch.cat(parts)
 
     def predict(
@@ -226,19 +247,12 @@ class FusionForSequenceClassification(PreTrainedModel):
         return [rank(row, self.config, top_k, threshold) for row in scores]
 
     def save_pretrained(self, save_directory, *args, **kwargs):
-        """As in transformers; bundled backbones are copied along.
-
-        Raises:
-            ValueError: a bundled backbone's files are not where the model was loaded from.
-        """
-        super().save_pretrained(save_directory, *args, **kwargs)
+        """As in transformers; bundled backbones are written along."""
         for spec in self.config.backbones:
             target = Path(save_directory) / "backbones" / spec["name"]
             if spec["bundled"] and not target.exists():
-                source = Path(self.encoder(spec["name"]).location)
-                if not source.is_dir():
-                    raise ValueError(f"The bundled backbone '{spec['name']}' can be copied from a local folder only.")
-                shutil.copytree(source, target)
+                self.encoder(spec["name"]).save(target)
+        super().save_pretrained(save_directory, *args, **kwargs)
 
 
 FusionConfig.register_for_auto_class()
