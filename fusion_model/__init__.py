@@ -1,4 +1,4 @@
-"""The published model: configuration, encoder, head and pipeline. Flat and self-contained, copied to the Hub as it is."""
+"""The published model: configuration, encoder, head and pipeline; self-contained, copied to the Hub as it is."""
 
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
 

@@ -150,10 +150,11 @@ def locate(spec: dict, folder: str | None = None, revision: str | None = None) -
         return folder, {"subfolder": subfolder, "revision": revision}
     if Path(spec["model_id"]).is_dir():
         return spec["model_id"], {"local_files_only": True}
-    package, subfolder = PACKAGED.get(spec["model_id"], (None, None))
-    found = importlib.util.find_spec(package) if package else None
-    if found is not None and found.origin is not None:
-        return str(Path(found.origin).parent / subfolder), {"local_files_only": True}
+    if spec["model_id"] in PACKAGED:
+        package, subfolder = PACKAGED[spec["model_id"]]
+        found = importlib.util.find_spec(package)
+        if found is not None and found.origin is not None:
+            return str(Path(found.origin).parent / subfolder), {"local_files_only": True}
     return spec["model_id"], {"revision": spec["revision"]}
 
 

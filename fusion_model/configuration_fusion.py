@@ -55,7 +55,7 @@ class FusionConfig(PreTrainedConfig):
 
     model_type = "fusion"
 
-    backbones: list | None = None
+    backbones: list | tuple = ()
     fusion_dim: int = 1024
     sigma: float | int = 1.0
     cooccurrence: bool = True
@@ -72,14 +72,14 @@ class FusionConfig(PreTrainedConfig):
     lexical_bytes: int = 0
     lexical_weight: float | int = 1.0
     tuned_weight: float | int = 1.0
-    thresholds: list[float] | None = None
+    thresholds: list[float | int] | None = None
     temperature: float | int = 1.0
     problem_type: Literal["single_label_classification", "multi_label_classification"] | None = None
 
     def __post_init__(self, **kwargs):
         self.hidden_sizes = list(self.hidden_sizes)
         # transformers builds a bare config when it compares defaults, so no backbones at all must be possible.
-        self.backbones = check_backbones(self.backbones or [])
+        self.backbones = check_backbones(list(self.backbones))
         super().__post_init__(**kwargs)
         self.check()
 
@@ -104,16 +104,28 @@ class FusionConfig(PreTrainedConfig):
             raise ValueError(f"average_backbone is '{self.average_backbone}', but the frozen backbones are {names}.")
         if self.thresholds is not None and len(self.thresholds) != self.num_labels:
             raise ValueError(f"{len(self.thresholds)} thresholds for {self.num_labels} labels: one each is expected.")
-        for name, low, high in (("dropout", 0, 0.999), ("input_dropout", 0, 0.999), ("sigma", 0, 1e6)):
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ValueError(f"{name} is {value}: expected {low} to {high}.")
-        for name in ("fusion_dim", "num_members", *(f"hidden_sizes[{i}]" for i in range(len(self.hidden_sizes)))):
-            value = self.hidden_sizes[int(name[13:-1])] if name.startswith("hidden") else getattr(self, name)
-            if not 1 <= value <= 65_536:
-                raise ValueError(f"{name} is {value}: expected 1 to 65,536.")
-        if not self.temperature > 0:
-            raise ValueError(f"temperature is {self.temperature}: expected a number above 0.")
+        if bool(self.lexical_terms) != bool(self.lexical_bytes):
+            raise ValueError(
+                f"lexical_terms is {self.lexical_terms} and lexical_bytes {self.lexical_bytes}: both or neither are 0."
+            )
+        share, width, count, factor = (0, 0.999), (1, 65_536), (0, 2**31 - 1), (-1e6, 1e6)
+        ranges: list[tuple[str, float, tuple[float, float]]] = [
+            ("dropout", self.dropout, share),
+            ("input_dropout", self.input_dropout, share),
+            ("sigma", self.sigma, (0, 1e6)),
+            ("temperature", self.temperature, (1e-6, 1e6)),
+            ("lexical_weight", self.lexical_weight, factor),
+            ("tuned_weight", self.tuned_weight, factor),
+            ("fusion_dim", self.fusion_dim, width),
+            ("num_members", self.num_members, width),
+            ("lexical_terms", self.lexical_terms, count),
+            ("lexical_bytes", self.lexical_bytes, count),
+            *((f"hidden_sizes[{i}]", size, width) for i, size in enumerate(self.hidden_sizes)),
+            *((f"thresholds[{i}]", value, (0, 1)) for i, value in enumerate(self.thresholds or [])),
+        ]
+        for name, value, (low, high) in ranges:
+            if not low <= value <= high:  # NaN is not either
+                raise ValueError(f"{name} is {value}: expected {low:,} to {high:,}.")
         if self.frozen and not (self.cooccurrence or self.average_backbone or self.slot_skip or self.linear_skip):
             raise ValueError(
                 "The head sees nothing: set one of cooccurrence, average_backbone, slot_skip, linear_skip."

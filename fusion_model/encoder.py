@@ -6,7 +6,7 @@ from contextlib import contextmanager, nullcontext
 from os import PathLike
 
 import torch
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from .backbones import hub_is_reachable, locate, num_slots
 
@@ -57,8 +57,8 @@ class BackboneEncoder:
         self.device = torch.device(device)
         self.dtype = resolve_dtype(spec["dtype"], self.device)
         self.location, self.load_kwargs = locate(spec, folder, revision)
-        self._model = None
-        self._tokenizer = None
+        self._model: PreTrainedModel | None = None
+        self._tokenizer: PreTrainedTokenizerBase | None = None
         # Only a float16 model is ever changed after it was loaded, see `_in_float32`.
         self._alone = threading.RLock() if self.dtype == torch.float16 else nullcontext()
 
@@ -66,7 +66,7 @@ class BackboneEncoder:
         return (BackboneEncoder, (self.spec, *self.origin, self.device))
 
     @property
-    def model(self) -> torch.nn.Module:
+    def model(self) -> PreTrainedModel:
         """The backbone in evaluation mode, on `device`, in `dtype`."""
         if self._model is None:
             with LOADING:
@@ -75,7 +75,7 @@ class BackboneEncoder:
         return self._model
 
     @property
-    def tokenizer(self):
+    def tokenizer(self) -> PreTrainedTokenizerBase:
         """The backbone's tokenizer."""
         if self._tokenizer is None:
             with LOADING:
@@ -128,7 +128,7 @@ class BackboneEncoder:
         self._load(AutoModel, dtype="auto").save_pretrained(folder)
         self._load(AutoTokenizer).save_pretrained(folder)
 
-    def _load_model(self) -> torch.nn.Module:
+    def _load_model(self) -> PreTrainedModel:
         """Load the backbone and compare it with its spec."""
         name = self.spec["name"]
         # predict() may be the first to need it, and what is made in inference mode is of no use outside of it.

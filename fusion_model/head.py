@@ -1,5 +1,7 @@
 """The trained part: slots are compressed, multiplied with each other, power-normalised and classified."""
 
+from typing import cast
+
 import torch
 from torch import nn
 
@@ -38,6 +40,9 @@ class Standardise(nn.Module):
     Args:
         width: Number of features.
     """
+
+    mean: torch.Tensor
+    scale: torch.Tensor
 
     def __init__(self, width: int):
         super().__init__()
@@ -88,13 +93,14 @@ class FusionHead(nn.Module):
         )
         self.input_dropout = nn.Dropout(config.input_dropout)
         average = {spec["name"]: spec["hidden_size"] for spec in config.frozen}.get(config.average_backbone, 0)
+        num_labels = cast(int, config.num_labels)
         fused = config.cooccurrence * len(widths) ** 2 + average + config.slot_skip * len(widths) * config.fusion_dim
         layers: list[nn.Module] = []
         for width in config.hidden_sizes if fused else []:
             layers += [nn.Linear(fused, width), nn.ReLU(), nn.Dropout(config.dropout)]
             fused = width
-        self.classifier = nn.Sequential(*layers, nn.Linear(fused, config.num_labels)) if fused else None
-        self.linear_skip = nn.Linear(sum(widths), config.num_labels) if config.linear_skip else None
+        self.classifier = nn.Sequential(*layers, nn.Linear(fused, num_labels)) if fused else None
+        self.linear_skip = nn.Linear(sum(widths), num_labels) if config.linear_skip else None
 
     def forward(self, features: dict[str, torch.Tensor]) -> torch.Tensor:
         """Classify.
@@ -112,7 +118,7 @@ class FusionHead(nn.Module):
             for spec in config.frozen
             for slot in features[spec["name"]].unflatten(1, (num_slots(spec), spec["hidden_size"])).unbind(1)
         ]
-        logits = 0.0
+        logits = raw[0].new_zeros(())
         if self.classifier is not None:
             fused = []
             if config.cooccurrence or config.slot_skip:

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -17,8 +18,7 @@ LONGEST_WORD = 64
 def words_of(text: str) -> list[str]:
     """Words, signs and pairs of neighbours, each marked `w:`, with repetitions; case is ignored."""
     words = WORD.findall(text.lower())
-    pairs = zip(words, words[1:], strict=False)
-    return [f"w:{word}" for word in words] + [f"w:{first} {second}" for first, second in pairs]
+    return [f"w:{word}" for word in words] + [f"w:{first} {second}" for first, second in pairwise(words)]
 
 
 def pieces_of(text: str) -> list[str]:
@@ -42,6 +42,9 @@ class LexicalChannel(nn.Module):
         num_bytes: Length of its UTF-8 encoding, terms joined with line feeds.
         num_labels: Number of labels.
     """
+
+    vocabulary: torch.Tensor
+    idf: torch.Tensor
 
     def __init__(self, num_terms: int, num_bytes: int, num_labels: int):
         super().__init__()

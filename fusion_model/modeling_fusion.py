@@ -3,6 +3,7 @@
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import nn
@@ -18,7 +19,7 @@ from .lexical import LexicalChannel
 
 # Imported so that save_pretrained, which copies the files that this one imports, carries the pipeline along.
 from .pipeline_fusion import FusionTextClassificationPipeline
-from .predictions import check_texts, probabilities, rank
+from .predictions import check_choice, check_texts, probabilities, rank
 
 PREDICT_CHUNK = 2048
 
@@ -52,6 +53,7 @@ class _Encoders:
 class FusionForSequenceClassification(PreTrainedModel):
     """Classifies texts by fusing pooled hidden states of frozen language models (LLMEmbed, ACL 2024)."""
 
+    config: FusionConfig
     config_class = FusionConfig
     base_model_prefix = "fusion"
     main_input_name = "features"
@@ -65,7 +67,7 @@ class FusionForSequenceClassification(PreTrainedModel):
         unknown = [spec["name"] for spec in config.backbones if spec["hidden_size"] is None]
         if unknown or not config.backbones:
             raise ValueError(f"The configuration needs backbones with their hidden_size; it is missing for {unknown}.")
-        self.num_labels = config.num_labels
+        self.num_labels = cast(int, config.num_labels)
         self.standardise = nn.ModuleDict(
             {spec["name"]: Standardise(num_slots(spec) * spec["hidden_size"]) for spec in config.frozen}
             if config.standardise
@@ -74,13 +76,13 @@ class FusionForSequenceClassification(PreTrainedModel):
         self.heads = nn.ModuleList(FusionHead(config) for _ in range(config.num_members if config.frozen else 0))
         self.tuned_heads = nn.ModuleDict(
             {
-                spec["name"]: TunedHead(num_slots(spec) * spec["hidden_size"], config.num_labels)
+                spec["name"]: TunedHead(num_slots(spec) * spec["hidden_size"], self.num_labels)
                 for spec in config.backbones
                 if spec["tuned"]
             }
         )
         self.lexical = (
-            LexicalChannel(config.lexical_terms, config.lexical_bytes, config.num_labels)
+            LexicalChannel(config.lexical_terms, config.lexical_bytes, self.num_labels)
             if config.lexical_terms
             else None
         )
@@ -212,11 +214,14 @@ class FusionForSequenceClassification(PreTrainedModel):
         for start in range(0, len(texts), PREDICT_CHUNK):
             chunk = texts[start : start + PREDICT_CHUNK]
             features = {name: x.to(self.device) for name, x in self.encode(chunk).items()}
-            if without in self.tuned_heads:
+            if without is None or without == "lexical":
+                pass
+            elif without in self.tuned_heads:
                 del features[without]
-            elif without in features:
+            else:
                 absent = torch.zeros_like(features[without], dtype=torch.float32)
-                features[without] = absent + self.standardise[without].mean if self.config.standardise else absent
+                mean = cast(Standardise, self.standardise[without]).mean if self.config.standardise else 0.0
+                features[without] = absent + mean
             lexical = self.lexical(chunk) if self.lexical is not None and without != "lexical" else None
             parts.append(self(features, lexical_logits=lexical).logits.float().cpu())
         return torch.cat(parts)
@@ -243,6 +248,7 @@ class FusionForSequenceClassification(PreTrainedModel):
         Raises:
             ValueError: an input is not a string, or a parameter is out of range.
         """
+        check_choice(top_k, threshold)
         scores = probabilities(self.logits(texts, without), self.config)
         return [rank(row, self.config, top_k, threshold) for row in scores]
 

@@ -1,30 +1,37 @@
 """`pipeline("text-classification", model=…, trust_remote_code=True)` for a fusion classifier: raw texts in."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from typing import Any
 
+import torch
 from transformers import Pipeline
 
-from .predictions import check_texts, probabilities, rank
+from .predictions import check_choice, check_texts, probabilities, rank
 
 # Texts that are read together when the caller names no batch size: enough for the encoder to sort by length.
-DEFAULT_CHUNK = 256
+DEFAULT_BATCH_SIZE = 256
 
 
 class FusionTextClassificationPipeline(Pipeline):
     """Text classification with the parameters of transformers' own pipeline, plus `threshold` and `top_k="decided"`.
 
     Called with a text, it gives `[{"label": …, "score": …}]`; with a list of texts, a dict for each; with `top_k` or
-    `threshold`, a list of dicts for each text. Generators and data sets are answered lazily.
+    `threshold`, a list of dicts for each text. A text may also be a dict (a row of a data set) with the key `text`.
+    Lists, tuples and columns are answered with a list; generators, data sets and other iterables lazily.
+
+    `batch_size` (256 if left out) is how many texts are taken from the input at a time.
     """
 
-    _load_tokenizer = False
-    _load_processor = False
-    _load_image_processor = False
-    _load_feature_extractor = False
+    _load_tokenizer = False  # type: ignore[assignment]
+    _load_processor = False  # type: ignore[assignment]
+    _load_image_processor = False  # type: ignore[assignment]
+    _load_feature_extractor = False  # type: ignore[assignment]
 
     def _sanitize_parameters(self, top_k="", threshold=None, **unknown):
         if unknown:
             raise ValueError(f"Unknown parameter(s) {sorted(unknown)}: expected top_k, threshold, batch_size.")
+        check_choice(top_k if top_k != "" else None, threshold)
         postprocess = {}
         if top_k != "":
             postprocess["top_k"] = top_k
@@ -33,44 +40,64 @@ class FusionTextClassificationPipeline(Pipeline):
             postprocess.setdefault("top_k", None)
         return {}, {}, postprocess
 
-    def __call__(self, inputs, **kwargs):
-        """See the class."""
-        if isinstance(inputs, tuple):
+    def __call__(self, inputs: Any, *args, batch_size: int | None = None, **kwargs) -> Any:
+        """See the class.
+
+        Raises:
+            ValueError: an input is not a text, or a parameter is unknown or out of range.
+        """
+        batch_size = next((size for size in (batch_size, self._batch_size) if size is not None), DEFAULT_BATCH_SIZE)
+        if type(batch_size) is not int or batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size!r}: expected a number of texts from 1 on.")
+        one_text = isinstance(inputs, (str, bytes, dict))
+        if isinstance(inputs, Sequence) and not one_text:
             inputs = list(inputs)
-        result = super().__call__(inputs, **kwargs)
-        one_text = isinstance(inputs, (str, dict))
+        elif isinstance(inputs, Iterable) and not one_text:
+            inputs = (item for item in inputs)
+        if inputs == []:
+            self._sanitize_parameters(**kwargs)
+            return []
+        result = super().__call__(inputs, *args, batch_size=batch_size, **kwargs)
         return [result] if one_text and isinstance(result, dict) else result
 
-    def preprocess(self, inputs):
+    def preprocess(self, input_: Any, **preprocess_parameters) -> Any:
         """A text, or a dict with a `text`, to a text."""
-        text = inputs.get("text") if isinstance(inputs, dict) else inputs
-        return check_texts([text])[0]
+        return self._texts([input_])[0]
 
-    def _forward(self, model_inputs):
-        return probabilities(self.model.logits(model_inputs), self.model.config)
+    def _texts(self, items: list, first: int = 0) -> list[str]:
+        """Texts of inputs, of which the first has the number `first`."""
+        for row, item in enumerate(items, start=first):
+            if isinstance(item, dict) and "text" not in item:
+                raise ValueError(f"Input {row} is a dict with the keys {sorted(item)}: expected the key 'text'.")
+        return check_texts([item["text"] if isinstance(item, dict) else item for item in items], first)
 
-    def forward(self, model_inputs, **forward_params):
+    def _forward(self, input_tensors: Any, **forward_parameters) -> Any:
+        return probabilities(self.model.logits(input_tensors), self.model.config)  # type: ignore[operator, arg-type]
+
+    def forward(self, model_inputs: list[str], **forward_params) -> torch.Tensor:
         """Texts to probabilities `(texts, num_labels)`; the encoder moves what it needs to the device itself."""
         return self._forward(model_inputs)
 
-    def postprocess(self, model_outputs, top_k=1, threshold=None):
+    def postprocess(self, model_outputs: Any, top_k: Any = 1, threshold: Any = None, **parameters) -> Any:
         """Probabilities `(num_labels,)` to sorted labels."""
-        return rank(model_outputs, self.model.config, top_k, threshold)
+        return rank(model_outputs, self.model.config, top_k, threshold)  # type: ignore[arg-type]
 
     def run_single(self, inputs, preprocess_params, forward_params, postprocess_params):
         """One text."""
         return next(self.get_iterator([inputs], 0, 1, preprocess_params, forward_params, postprocess_params))
 
-    def get_iterator(self, inputs, num_workers, batch_size, preprocess_params, forward_params, postprocess_params):
-        """Yield results in order; texts are read `batch_size` (at least a chunk) at a time."""
-        parameters = {**postprocess_params}
-        alone = "top_k" not in parameters
+    def get_iterator(
+        self, inputs, num_workers: int, batch_size: int, preprocess_params, forward_params, postprocess_params
+    ) -> Iterator:
+        """Yield results in order; texts are taken and read `batch_size` at a time."""
+        alone = "top_k" not in postprocess_params
         stream = iter(inputs)
-        size = batch_size if batch_size > 1 else DEFAULT_CHUNK
-        while chunk := [self.preprocess(item) for item in islice(stream, size)]:
-            for scores in self._forward(chunk):
-                ranked = self.postprocess(scores, **parameters)
+        done = 0
+        while items := list(islice(stream, batch_size)):
+            for scores in self._forward(self._texts(items, first=done)):
+                ranked = self.postprocess(scores, **postprocess_params)
                 yield ranked[0] if alone else ranked
+            done += len(items)
 
 
 __all__ = ["FusionTextClassificationPipeline"]
