@@ -6,12 +6,18 @@ from scipy.special import expit, log_expit, log_softmax, softmax
 
 
 def to_probabilities(logits: np.ndarray, multi_label: bool) -> np.ndarray:
-    """Sigmoid for multi-label, softmax otherwise. `(rows, num_labels)` -> `(rows, num_labels)`."""
+    """Sigmoid for multi-label, softmax over the labels otherwise: `(rows, num_labels)` to the same shape."""
     return expit(logits) if multi_label else softmax(logits, axis=-1)
 
 
 def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Mean cross-entropy of class ids `(rows,)`, or mean binary cross-entropy of 0/1 `(rows, num_labels)`."""
+    """Mean cross-entropy, in float64.
+
+    Args:
+        logits: `(rows, num_labels)`.
+        labels: Class ids `(rows,)`; or 0/1 `(rows, num_labels)`, then the mean over labels too.
+    """
+    logits = logits.astype(np.float64)
     if labels.ndim == 2:
         return float(-(labels * log_expit(logits) + (1 - labels) * log_expit(-logits)).mean())
     return float(-log_softmax(logits, axis=-1)[np.arange(len(labels)), labels].mean())
@@ -26,7 +32,14 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
     Returns:
         A temperature from 0.05 to 20.
+
+    Raises:
+        FloatingPointError: a logit is not finite.
     """
+    if not np.isfinite(logits).all():
+        raise FloatingPointError(
+            "The model gives logits that are not finite. Lower --learning_rate, or set --standardise true."
+        )
     found = minimize_scalar(
         lambda log_t: negative_log_likelihood(logits / np.exp(log_t), labels),
         bounds=(np.log(0.05), np.log(20)),

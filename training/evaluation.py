@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 import evaluate
 import numpy as np
@@ -32,6 +33,9 @@ def calibrate(logits: np.ndarray, labels: np.ndarray) -> Calibration:
     Args:
         logits: `(rows, num_labels)`, before any temperature.
         labels: Class ids `(rows,)`, or 0/1 `(rows, num_labels)` for multi-label.
+
+    Returns:
+        The temperature and, for multi-label, thresholds of the probabilities after it.
     """
     temperature = fit_temperature(logits, labels)
     if labels.ndim == 1:
@@ -44,7 +48,9 @@ def calibrate(logits: np.ndarray, labels: np.ndarray) -> Calibration:
 def metric(multi_label: bool) -> evaluate.Metric:
     """The local metric module, loaded once (no Hub is asked)."""
     return evaluate.load(
-        str(Path(__file__).parent / "emotion_metrics"), config_name="multilabel" if multi_label else "single"
+        str(Path(__file__).parent / "emotion_metrics"),
+        config_name="multilabel" if multi_label else "single",
+        keep_in_memory=True,
     )
 
 
@@ -59,22 +65,33 @@ def score(logits: np.ndarray, labels: np.ndarray, calibration: Calibration, labe
 
     Returns:
         `loss`, the metrics of `emotion_metrics`, and `per_label` with each label's threshold.
+
+    Raises:
+        ValueError: shapes, names and calibration do not belong together.
     """
     multi_label = labels.ndim == 2
+    if logits.shape != (len(labels), len(label_names)):
+        raise ValueError(
+            f"The logits have the shape {logits.shape}: expected {(len(labels), len(label_names))} for {len(labels)} "
+            f"rows and {len(label_names)} label names."
+        )
     scaled = logits / calibration.temperature
     probabilities = to_probabilities(scaled, multi_label)
-    if multi_label:
-        assert calibration.thresholds is not None
-        decisions = (probabilities >= calibration.thresholds).astype(np.int32)
+    if not multi_label:
+        decisions = probabilities.argmax(axis=1)
+    elif calibration.thresholds is not None:
+        decisions = probabilities >= calibration.thresholds
     else:
-        decisions = probabilities.argmax(axis=1).astype(np.int32)
-    computed = metric(multi_label).compute(
-        predictions=decisions,
-        references=labels.astype(np.int32),
-        label_names=label_names,
-        probabilities=probabilities,
+        raise ValueError("The labels are several a text, but the calibration has no thresholds: fit it on such labels.")
+    computed = cast(
+        dict,
+        metric(multi_label).compute(
+            predictions=decisions.astype(np.int32),
+            references=labels.astype(np.int32),
+            label_names=label_names,
+            probabilities=probabilities,
+        ),
     )
-    assert computed is not None
     for index, name in enumerate(label_names):
         threshold = None if calibration.thresholds is None else float(calibration.thresholds[index])
         computed["per_label"][name]["threshold"] = threshold

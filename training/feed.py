@@ -1,8 +1,9 @@
-"""Feeds memory-mapped Arrow features to the Trainer, a ready batch at a time and without copying more than the batch."""
+"""Feeds memory-mapped Arrow features to the Trainer, a ready batch at a time; nothing but the batch is copied."""
 
 import numpy as np
 import torch
 from datasets import Dataset as ArrowDataset
+from datasets import List
 from torch.utils.data import Dataset
 
 
@@ -11,11 +12,22 @@ class FeatureColumn:
 
     Args:
         features: A data set with one column of type `List(float16, length=width)`, as `extraction.extract` gives it.
+
+    Raises:
+        ValueError: the data set is of another kind, or its rows were reordered since it was written.
     """
 
     def __init__(self, features: ArrowDataset):
+        column = next(iter(features.features.values())) if len(features.column_names) == 1 else None
+        if not isinstance(column, List) or column.length < 1 or getattr(column.feature, "dtype", "") != "float16":
+            raise ValueError(
+                f"Features are {dict(features.features)}: expected one column of `List(Value('float16'), length=n)`."
+            )
+        if features._indices is not None:
+            # The memory map knows nothing of select, shuffle or filter, and would give the rows before it.
+            raise ValueError("The features' rows were selected or shuffled: call `flatten_indices()` on them first.")
         (name,) = features.column_names
-        self.width = features.features[name].length
+        self.width = column.length
         self.chunks = [
             chunk.flatten().to_numpy(zero_copy_only=True).reshape(-1, self.width)
             for chunk in features.data.column(name).chunks
@@ -27,7 +39,17 @@ class FeatureColumn:
         return int(self.starts[-1])
 
     def take(self, rows: np.ndarray) -> np.ndarray:
-        """Rows `(n,)` to features, float16 `(n, width)`."""
+        """Copy rows, in any order and as often as asked.
+
+        Args:
+            rows: Row numbers from 0, integers `(n,)`.
+
+        Returns:
+            Features, float16 `(n, width)`.
+
+        Raises:
+            IndexError: there is no such row.
+        """
         result = np.empty((len(rows), self.width), dtype=np.float16)
         chunk_of = np.searchsorted(self.starts, rows, side="right") - 1
         for chunk in np.unique(chunk_of):
@@ -36,7 +58,10 @@ class FeatureColumn:
         return result
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation of each feature, float64 `(width,)` each, in one pass."""
+        """Mean and (population) standard deviation of each feature in one pass, float64 `(width,)` each.
+
+        Sums are taken of differences to the first row, so that a large common offset costs no precision.
+        """
         total, squares = np.zeros(self.width), np.zeros(self.width)
         shift = self.chunks[0][0].astype(np.float64)
         for chunk in self.chunks:
@@ -55,10 +80,15 @@ class FeatureDataset(Dataset):
         columns: A FeatureColumn for each backbone's name, all of one length.
         labels: Class ids `(rows,)` or 0/1 `(rows, num_labels)`.
         lexical_logits: `(rows, num_labels)`, if the model has a lexical channel.
+
+    Raises:
+        ValueError: the lengths differ.
     """
 
     def __init__(self, columns: dict[str, FeatureColumn], labels: np.ndarray, lexical_logits: np.ndarray | None = None):
         lengths = {name: len(column) for name, column in columns.items()} | {"labels": len(labels)}
+        if lexical_logits is not None:
+            lengths["lexical_logits"] = len(lexical_logits)
         if len(set(lengths.values())) != 1:
             raise ValueError(f"Features and labels must have equally many rows, but have {lengths}.")
         self.columns = columns
@@ -72,7 +102,15 @@ class FeatureDataset(Dataset):
         return self.__getitems__([row])
 
     def __getitems__(self, rows: list[int]) -> dict:
-        """A ready batch: `features` (a dict), `labels` and, if there are any, `lexical_logits`."""
+        """A ready batch.
+
+        Args:
+            rows: Row numbers from 0.
+
+        Returns:
+            `features` (name: float16 `(n, width)`), `labels` `(n,)` or `(n, num_labels)` and, if there are any,
+            `lexical_logits` `(n, num_labels)`.
+        """
         index = np.asarray(rows)
         batch: dict = {
             "features": {name: torch.from_numpy(column.take(index)) for name, column in self.columns.items()},

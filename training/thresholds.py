@@ -20,14 +20,24 @@ def macro_f1(targets: np.ndarray, decisions: np.ndarray) -> float:
 
 
 def _best(scores: np.ndarray, weights: np.ndarray) -> float:
-    """The threshold with the highest F1 for one label, half-way between two scores, as `>=` decides."""
+    """The threshold with the highest F1 for one label, half-way between two scores, as `>=` decides.
+
+    Of equally good ones it is the highest.
+
+    Args:
+        scores: `(rows,)`.
+        weights: What each row is worth as a positive, 0 to 1, `(rows,)`.
+    """
     order = np.argsort(-scores, kind="stable")
-    ranked, hits = scores[order], np.cumsum(weights[order])
+    ranked, hits = scores[order].astype(np.float64), np.cumsum(weights[order])
     f1 = 2 * hits / (np.arange(1, len(order) + 1) + hits[-1])
     # Between equal scores no threshold can cut.
     f1[:-1][ranked[:-1] == ranked[1:]] = -1
     cut = int(f1.argmax())
-    return float((ranked[cut] + ranked[min(cut + 1, len(ranked) - 1)]) / 2)
+    above, below = ranked[cut], ranked[min(cut + 1, len(ranked) - 1)]
+    middle = (above + below) / 2
+    # Between neighbouring floats there is no middle: rounded down to the lower score, it would assert that one too.
+    return float(middle if middle > below else above)
 
 
 def _calibrated(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:

@@ -18,7 +18,8 @@ Args:
     probabilities: Optional array (rows, num_labels).
     bins: Bins of the calibration error.
 Returns:
-    A dict of floats, and `per_label`: {name: {precision, recall, f1, support}}.
+    A dict of floats, and `per_label`: {name: {precision, recall, f1, support}}. A label without an example counts as
+    0 in macro averages, as in scikit-learn, and is left out of the mean average precision, which it has none of.
 """
 
 
@@ -31,6 +32,8 @@ def expected_calibration_error(confidence, correct, bins):
 
 @evaluate.utils.file_utils.add_start_docstrings(DESCRIPTION, INPUTS)
 class EmotionMetrics(evaluate.Metric):
+    """Of the configuration "multilabel", or any other name for one label a text."""
+
     def _info(self):
         value = datasets.Value("int32")
         shape = datasets.Sequence(value) if self.config_name == "multilabel" else value
@@ -66,9 +69,8 @@ class EmotionMetrics(evaluate.Metric):
         }
         if probabilities is not None:
             p = np.asarray(probabilities, dtype=np.float64)
-            present = support > 0
             result["mean_average_precision"] = float(
-                np.mean([average_precision_score(truth[:, i], p[:, i]) for i in np.flatnonzero(present)])
+                np.mean([average_precision_score(truth[:, i], p[:, i]) for i in np.flatnonzero(support)] or [0.0])
             )
             if self.config_name == "multilabel":
                 result["calibration_error"] = float(
