@@ -30,10 +30,10 @@ from training.arguments import Arguments, parse
 from training.calibration import to_probabilities
 from training.evaluation import Calibration, calibrate, score
 from training.feed import FeatureColumn, FeatureDataset
-from training.finetune import finetune
 from training.figures import write_figures
+from training.finetune import finetune
 from training.folder import write_model
-from training.head import build_config, predict_logits, seeded_model, train_head
+from training.head import build_config, log_prior, predict_logits, seeded_model, train_head
 from training.lexical import fit_lexical
 from training.report import commit, show_results, summarise, versions, write_metrics
 
@@ -87,6 +87,7 @@ def main(argv: list[str] | None = None) -> Path:
         console.print(f"lexical channel: {len(lexical.idf):,} terms")
     feeds = {name: FeatureDataset(columns[name], labels[name], lexical_logits[name]) for name in data}
 
+    prior = log_prior(labels["train"], len(names))
     base_ids = {spec["name"]: spec["model_id"] for spec in arguments.backbones}
     runs = []
     folder = Path(arguments.training.output_dir or "")
@@ -95,7 +96,7 @@ def main(argv: list[str] | None = None) -> Path:
         console.print(f"run {number + 1} of {arguments.training.num_runs}, seed {seed}")
         backbones, tuned_heads = tune_backbones(arguments, data, labels, len(names), seed, feeds)
         config = build_config(arguments, backbones, names, multi_label)
-        model = seeded_model(seed, config, columns["train"], lexical, tuned_heads)
+        model = seeded_model(seed, config, columns["train"], lexical, tuned_heads, prior)
         if config.frozen:
             checkpoints = folder / "checkpoints" / str(seed)
             train_head(model, feeds["train"], feeds["validation"], arguments, seed, checkpoints)

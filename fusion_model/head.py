@@ -34,8 +34,30 @@ def power_normalise(x: torch.Tensor, sigma: float) -> torch.Tensor:
     return torch.tanh(2.0 * sigma * x) if sigma else x
 
 
+class InputDropout(nn.Module):
+    """Dropout for wide inputs: a mask value costs one byte of a 64-bit random number.
+
+    On a CPU torch's own dropout takes longer than the rest of a training step here: 51 against 6 ms for 512 x 8,064.
+
+    Args:
+        p: Share of values set to 0, to the next 1/256.
+    """
+
+    def __init__(self, p: float):
+        super().__init__()
+        self.kept = max(1, 256 - round(256 * p))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Any shape; the identity outside training."""
+        if not self.training or self.kept == 256:
+            return x
+        words = torch.randint(-(2**63), 2**63 - 1, (-(-x.numel() // 8),), device=x.device)
+        mask = words.view(torch.uint8)[: x.numel()].view(x.shape) < self.kept
+        return x * (mask * (256 / self.kept)).to(x.dtype)
+
+
 class Standardise(nn.Module):
-    """Shifts and scales each feature with the training set's mean and deviation.
+    """Shifts and scales each feature with the training set's mean and deviation, outliers cut at 8 deviations.
 
     Args:
         width: Number of features.
@@ -51,7 +73,7 @@ class Standardise(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """`(batch, width)` -> `(batch, width)`."""
-        return (x - self.mean) * self.scale
+        return ((x - self.mean) * self.scale).clamp(-8, 8)
 
 
 class TunedHead(nn.Module):
@@ -91,7 +113,6 @@ class FusionHead(nn.Module):
             else nn.Sequential(nn.Linear(width, config.fusion_dim), nn.ReLU(), nn.Dropout(config.dropout))
             for width in (widths if config.cooccurrence or config.slot_skip else [])
         )
-        self.input_dropout = nn.Dropout(config.input_dropout)
         average = {spec["name"]: spec["hidden_size"] for spec in config.frozen}.get(config.average_backbone, 0)
         num_labels = cast(int, config.num_labels)
         fused = config.cooccurrence * len(widths) ** 2 + average + config.slot_skip * len(widths) * config.fusion_dim
@@ -112,7 +133,6 @@ class FusionHead(nn.Module):
             Logits `(batch, num_labels)`.
         """
         config = self.config
-        features = {name: self.input_dropout(x) for name, x in features.items()}
         raw = [
             slot
             for spec in config.frozen
@@ -139,4 +159,4 @@ class FusionHead(nn.Module):
         return logits
 
 
-__all__ = ["FusionHead", "Standardise", "TunedHead", "cooccurrence", "power_normalise"]
+__all__ = ["FusionHead", "InputDropout", "Standardise", "TunedHead", "cooccurrence", "power_normalise"]

@@ -14,7 +14,7 @@ from transformers.modeling_outputs import ModelOutput
 from .backbones import num_slots
 from .configuration_fusion import FusionConfig
 from .encoder import BackboneEncoder
-from .head import FusionHead, Standardise, TunedHead
+from .head import FusionHead, InputDropout, Standardise, TunedHead
 from .lexical import LexicalChannel
 
 # Imported so that save_pretrained, which copies the files that this one imports, carries the pipeline along.
@@ -73,6 +73,8 @@ class FusionForSequenceClassification(PreTrainedModel):
             if config.standardise
             else {}
         )
+        # One mask for all members: it is the dearest part of a step, and they differ enough by their initialisation.
+        self.input_dropout = InputDropout(config.input_dropout)
         self.heads = nn.ModuleList(FusionHead(config) for _ in range(config.num_members if config.frozen else 0))
         self.tuned_heads = nn.ModuleDict(
             {
@@ -117,7 +119,8 @@ class FusionForSequenceClassification(PreTrainedModel):
         """Classify features.
 
         Args:
-            features: For each backbone's name a tensor `(batch, slots * hidden_size)` of any float dtype.
+            features: For each backbone's name a tensor `(batch, slots * hidden_size)` of any float dtype. Without those
+                of a tuned backbone (which the heads are not trained on) its logits are left out.
             lexical_logits: `(batch, num_labels)`, what the lexical channel says; left out if there is none.
             labels: Class ids `(batch,)`, or 0/1 `(batch, num_labels)` for a multi-label model.
 
@@ -128,10 +131,13 @@ class FusionForSequenceClassification(PreTrainedModel):
             ValueError: the features of a backbone are missing or have another width.
         """
         self._check_features(features)
-        features = {name: x.to(self.dtype) for name, x in features.items()}
-        tuned_logits = [head(features.pop(name)) for name, head in self.tuned_heads.items()]
+        # In the configuration's order, whatever the dict's, so that a seed draws one dropout.
+        names = [spec["name"] for spec in self.config.backbones if spec["name"] in features]
+        features = {name: features[name].to(self.dtype) for name in names}
+        tuned_logits = [head(features.pop(name)) for name, head in self.tuned_heads.items() if name in features]
         for name, layer in self.standardise.items():
             features[name] = layer(features[name])
+        features = {name: self.input_dropout(x) for name, x in features.items()}
         member_logits = torch.stack([head(features) for head in self.heads] if self.heads else tuned_logits)
         logits = member_logits.mean(dim=0)
         if self.heads:

@@ -1,9 +1,11 @@
 """Every flag of train.py: dataclasses for HfArgumentParser, defaults overridden by the recipe."""
 
 import argparse
+import json
 import sys
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import torch
 from transformers import HfArgumentParser, TrainingArguments
@@ -116,9 +118,7 @@ class RecipeArguments(TrainingArguments):
     )
     load_best_model_at_end: bool = field(default=True, metadata={"help": "Keep the epoch that is best on validation."})
     logging_strategy: str = field(default="epoch", metadata={"help": "When the loss is logged."})
-    remove_unused_columns: bool | None = field(
-        default=False, metadata={"help": "Must stay off: batches are ready-made."}
-    )
+    remove_unused_columns: bool = field(default=False, metadata={"help": "Must stay off: batches are ready-made."})
     dataloader_pin_memory: bool = field(
         default_factory=torch.cuda.is_available, metadata={"help": "Pin batches for the GPU."}
     )
@@ -143,6 +143,25 @@ class Arguments:
     backbones: list[dict]
 
 
+Group = TypeVar("Group", DataArguments, HeadArguments, RecipeArguments)
+GROUPS = (DataArguments, HeadArguments, RecipeArguments)
+# Keys that a recipe cannot set: what it is itself, and what replaces parts of it.
+NOT_IN_RECIPES = {"recipe", "backbone"}
+# Numbers with a least value that nothing else checks.
+LEAST = {
+    "num_runs": 1,
+    "max_rows": 1,
+    "early_stopping_patience": 1,
+    "per_device_train_batch_size": 1,
+    "per_device_eval_batch_size": 1,
+    "gradient_accumulation_steps": 1,
+    "finetune_batch_size": 1,
+    "min_steps": 0,
+    "lexical_c": 1e-6,
+    "class_balanced_beta": 0,
+}
+
+
 def parse(argv: list[str]) -> Arguments:
     """Read the command line over a recipe.
 
@@ -153,35 +172,93 @@ def parse(argv: list[str]) -> Arguments:
         The arguments; flags win over the recipe, the recipe over the defaults.
 
     Raises:
-        RecipeError: the recipe does not exist or has an unknown key.
+        RecipeError: the recipe does not exist, or has an unknown key or a value of the wrong kind.
+        ValueError: a number is out of its range.
         SystemExit: a flag is wrong; usage is printed.
     """
     finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     finder.add_argument("--recipe", default=DEFAULT_RECIPE)
-    recipe = load_recipe(finder.parse_known_args(argv)[0].recipe)
-    parser = HfArgumentParser(
-        [DataArguments, HeadArguments, RecipeArguments],
+    finder.add_argument("--backbone", nargs="+", action="extend", default=[])
+    found = finder.parse_known_args(argv)[0]
+    recipe = load_recipe(found.recipe)
+    recipe.check_keys({f.name for cls in GROUPS for f in fields(cls) if f.init} - NOT_IN_RECIPES)
+    parser = _parser()
+    parser.set_defaults(**recipe_values(recipe), recipe=recipe.name)
+    namespace = vars(parser.parse_args(argv))
+    # A list flag given twice holds its last list alone; each --backbone is meant.
+    namespace["backbone"] = found.backbone
+    for name, least in LEAST.items():
+        if namespace[name] is not None and namespace[name] < least:
+            raise ValueError(f"--{name} is {namespace[name]}: expected {least} or more.")
+    if namespace["class_balanced_beta"] >= 1:
+        raise ValueError(f"--class_balanced_beta is {namespace['class_balanced_beta']}: expected less than 1.")
+    if namespace["output_dir"] is None:
+        name = Path(namespace["dataset"]).stem or "data"
+        mode = "" if namespace["label_mode"] == "auto" else f"-{namespace['label_mode']}"
+        namespace["output_dir"] = f"outputs/{recipe.name}-{name}{mode}"
+    training = _take(RecipeArguments, namespace)
+    backbones = _replace_backbones(recipe, training.backbone)
+    return Arguments(_take(DataArguments, namespace), _take(HeadArguments, namespace), training, recipe, backbones)
+
+
+def _take(kind: type[Group], namespace: dict[str, Any]) -> Group:
+    """One group of arguments out of all."""
+    return kind(**{f.name: namespace[f.name] for f in fields(kind) if f.init})  # type: ignore[arg-type]
+
+
+def _parser(**options: Any) -> HfArgumentParser:
+    """A parser of all flags."""
+    return HfArgumentParser(
+        GROUPS,  # type: ignore[arg-type]
         description="Trains an emotion classifier: data set in, model folder out.",
         prog=Path(sys.argv[0]).name,
         allow_abbrev=False,
+        **options,
     )
-    known = {f.name for cls in (DataArguments, HeadArguments, RecipeArguments) for f in fields(cls)}
-    recipe.check_keys(known)
-    parser.set_defaults(**recipe.defaults, recipe=recipe.name)
-    namespace = vars(parser.parse_args(argv))
-    if namespace["output_dir"] is None:
-        data = Path(namespace["dataset"]).stem or "data"
-        mode = "" if namespace["label_mode"] == "auto" else f"-{namespace['label_mode']}"
-        namespace["output_dir"] = f"outputs/{recipe.name}-{data}{mode}"
-    data, head, training = (
-        cls(**{f.name: namespace[f.name] for f in fields(cls) if f.init and f.name in namespace})
-        for cls in (DataArguments, HeadArguments, RecipeArguments)
-    )
-    return Arguments(data, head, training, recipe, _replace_backbones(recipe, training.backbone))
+
+
+def recipe_values(recipe: Recipe) -> dict[str, Any]:
+    """A recipe's values as the flags of the same names would give them.
+
+    Args:
+        recipe: With keys that are known.
+
+    Returns:
+        Values of the arguments' types.
+
+    Raises:
+        RecipeError: a value is of another type than its flag, or none of its choices.
+    """
+    parser = _parser(exit_on_error=False)
+    hints = {name: hint for cls in GROUPS for name, hint in get_type_hints(cls).items()}
+    values: dict[str, Any] = {}
+    for key, value in recipe.defaults.items():
+        if value == [] or (value is None and type(None) in get_args(hints[key])):
+            values[key] = value
+            continue
+        words = [json.dumps(word) if isinstance(word, dict) else str(word) for word in _as_list(value)]
+        flags = [f"--{key}", *words] if isinstance(value, list) else [f"--{key}={words[0]}"]
+        try:
+            parsed, rest = parser.parse_known_args(flags)
+        except argparse.ArgumentError as error:
+            raise RecipeError(f"The recipe '{recipe.name}', {key}: {error.message.rstrip('.')}.") from None
+        if rest:
+            raise RecipeError(f"The recipe '{recipe.name}', {key}: one value is expected, but it has {value!r}.")
+        values[key] = getattr(parsed, key)
+    return values
+
+
+def _as_list(value: object) -> list:
+    """A list as it is, anything else as a list of one."""
+    return value if isinstance(value, list) else [value]
 
 
 def _replace_backbones(recipe: Recipe, replacements: list[str]) -> list[dict]:
-    """Apply `--backbone NAME=ID_OR_FOLDER`."""
+    """Apply `--backbone NAME=ID_OR_FOLDER`.
+
+    Raises:
+        RecipeError: there is no `=`, nothing behind it, or the recipe has no such backbone.
+    """
     backbones = {spec["name"]: spec for spec in check_backbones(recipe.backbones)}
     for replacement in replacements:
         name, _, location = replacement.partition("=")
@@ -189,5 +266,6 @@ def _replace_backbones(recipe: Recipe, replacements: list[str]) -> list[dict]:
             raise RecipeError(
                 f"--backbone {replacement}: expected NAME=ID_OR_FOLDER with a NAME of the recipe's {sorted(backbones)}."
             )
-        backbones[name] = {**backbones[name], "model_id": location, "revision": None}
+        # What the recipe knew about the other backbone's files does not hold for these.
+        backbones[name] |= {"model_id": location, "revision": None, "hidden_size": None, "bundled": False}
     return list(backbones.values())

@@ -51,6 +51,7 @@ def build_model(
     columns: dict[str, FeatureColumn],
     lexical: LexicalChannel | None,
     tuned_heads: dict[str, dict[str, torch.Tensor]],
+    prior: torch.Tensor,
 ) -> FusionForSequenceClassification:
     """A model with fresh heads, the training set's moments and a fitted lexical channel.
 
@@ -59,6 +60,7 @@ def build_model(
         columns: Training features of each backbone.
         lexical: A fitted channel, or None.
         tuned_heads: Weights of each tuned backbone's classification layer.
+        prior: What the logits of a model are that has seen no text, `(num_labels,)`, see `log_prior`.
     """
     config = copy.deepcopy(config)
     if lexical is not None:
@@ -69,12 +71,25 @@ def build_model(
     for name, weights in tuned_heads.items():
         model.tuned_heads[name].load_state_dict(weights)
     model.tuned_heads.requires_grad_(False)
+    for head in model.heads:
+        if head.linear_skip is not None:
+            # Starts as what is known before any text is read: each label's share of the training set.
+            head.linear_skip.weight.data.zero_()
+            head.linear_skip.bias.data.copy_(prior)
     for name, layer in model.standardise.items():
         mean, deviation = columns[name].moments()
         layer.mean.copy_(torch.from_numpy(mean))
         # A constant feature tells nothing, and dividing by its deviation would blow up what is not constant later.
         layer.scale.copy_(torch.from_numpy(np.where(deviation > 1e-3, 1 / np.maximum(deviation, 1e-3), 0.0)))
     return model
+
+
+def log_prior(labels: np.ndarray, num_labels: int) -> torch.Tensor:
+    """Log-odds (0/1 labels) or log-shares (class ids) of the labels in the training set, `(num_labels,)`."""
+    if labels.ndim == 2:
+        return torch.from_numpy(labels.mean(axis=0)).double().clamp(1e-5, 1 - 1e-5).logit().float()
+    share = np.bincount(labels, minlength=num_labels) / len(labels)
+    return torch.from_numpy(share).clamp_min(1e-5).log().float()
 
 
 class HeadTrainer(Trainer):
