@@ -10,6 +10,8 @@ from fusion_model.backbones import check_backbones
 
 FOLDER = Path(__file__).parent / "recipes"
 DEFAULT_RECIPE = "minilm"
+# An error that lists more than so many words is not read.
+MOST_LISTED = 20
 SECTIONS = {"description", "backbones", "head", "training"}
 
 
@@ -44,10 +46,12 @@ class Recipe:
                 raise RecipeError(f"The recipe '{self.name}' has the unknown key '{key}'.{nearest(key, known)}")
 
 
-def nearest(word: str, known: set[str]) -> str:
-    """A hint for a misspelt word, or what there is."""
-    close = get_close_matches(word, sorted(known), n=1)
-    return f" Did you mean '{close[0]}'?" if close else f" Known are {sorted(known)}."
+def nearest(word: object, known: set[str]) -> str:
+    """A hint for a misspelt word, or what there is. (YAML reads some words, such as `yes`, as no strings.)"""
+    close = get_close_matches(str(word), sorted(known), n=1)
+    if close:
+        return f" Did you mean '{close[0]}'?"
+    return f" Known are {sorted(known)}." if len(known) <= MOST_LISTED else " `python train.py --help` lists the known."
 
 
 def names() -> list[str]:
@@ -65,31 +69,46 @@ def load_recipe(name_or_path: str) -> Recipe:
         The recipe with its backbones checked.
 
     Raises:
-        RecipeError: no such recipe, no valid YAML, or a section or backbone key that is unknown.
+        RecipeError: no such recipe, no valid YAML (Python tags are none), a section or backbone key that is unknown, or
+            a section of the wrong kind.
     """
     path = Path(name_or_path) if name_or_path.endswith((".yaml", ".yml")) else FOLDER / f"{name_or_path}.yaml"
     if not path.is_file():
-        raise RecipeError(f"There is no recipe '{name_or_path}'.{nearest(name_or_path, set(names()))} "
-                          "A recipe of your own is given as a path ending in .yaml.")  # fmt: skip
+        raise RecipeError(
+            f"There is no recipe '{name_or_path}'.{nearest(name_or_path, set(names()))} "
+            "A recipe of your own is given as a path ending in .yaml."
+        )
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"The recipe '{path}' is not valid YAML: {' '.join(str(error).split())[:300]}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # ValueError: not UTF-8, or a date that does not exist.
+        raise RecipeError(f"The recipe '{path}' is not valid YAML: {' '.join(str(error).split())[:300]}.") from None
+    if content is None:
+        raise RecipeError(f"The recipe '{path}' is empty: expected the sections {sorted(SECTIONS)}.")
     if not isinstance(content, dict):
-        raise RecipeError(f"The recipe '{path}' is {type(content).__name__}: expected sections {sorted(SECTIONS)}.")
+        raise RecipeError(
+            f"The recipe '{path}' is a {type(content).__name__}: expected the sections {sorted(SECTIONS)}."
+        )
     for section in content:
         if section not in SECTIONS:
             raise RecipeError(
-                f"The recipe '{path.stem}' has the unknown section '{section}'.{nearest(str(section), SECTIONS)}"
+                f"The recipe '{path.stem}' has the unknown section '{section}'.{nearest(section, SECTIONS)}"
             )
-    for section in ("head", "training"):
-        if not isinstance(content.get(section, {}), dict):
-            raise RecipeError(f"The section '{section}' of the recipe '{path.stem}' must hold `key: value` lines.")
+    for section, kind, expected in (
+        ("description", str, "a sentence"),
+        ("backbones", list, "a list of backbones"),
+        ("head", dict, "`key: value` lines"),
+        ("training", dict, "`key: value` lines"),
+    ):
+        # A section with nothing in it is None.
+        if content.get(section) is None:
+            content[section] = kind()
+        if not isinstance(content[section], kind):
+            raise RecipeError(f"The section '{section}' of the recipe '{path.stem}' must hold {expected}.")
     try:
-        backbones = check_backbones(content.get("backbones") or [])
+        backbones = check_backbones(content["backbones"])
     except (ValueError, TypeError) as error:
         raise RecipeError(f"The recipe '{path.stem}': {error}") from None
     if not backbones:
         raise RecipeError(f"The recipe '{path.stem}' names no backbones: expected at least one.")
-    defaults = {**content.get("head", {}), **content.get("training", {})}
-    return Recipe(path.stem, content.get("description", ""), backbones, defaults)
+    return Recipe(path.stem, content["description"], backbones, {**content["head"], **content["training"]})

@@ -203,7 +203,7 @@ def parse(argv: list[str]) -> Arguments:
 
 def _take(kind: type[Group], namespace: dict[str, Any]) -> Group:
     """One group of arguments out of all."""
-    return kind(**{f.name: namespace[f.name] for f in fields(kind) if f.init})  # type: ignore[arg-type]
+    return kind(**{f.name: namespace[f.name] for f in fields(kind) if f.init})
 
 
 def _parser(**options: Any) -> HfArgumentParser:
