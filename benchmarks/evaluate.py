@@ -33,7 +33,9 @@ def main() -> None:
     own = [model.config.id2label[i] for i in range(model.config.num_labels)]
     missing = sorted(set(names) - set(own))
     if missing:
-        raise SystemExit(f"The model has no label {missing}: it was trained on other labels than '{arguments.dataset}'.")
+        raise SystemExit(
+            f"The model has no label {missing}: it was trained on other labels than '{arguments.dataset}'."
+        )
     columns = [own.index(name) for name in names]
     started = time.perf_counter()
     probabilities = to_probabilities(model.logits(split["text"][:]).numpy().astype(np.float64), multi_label)[:, columns]

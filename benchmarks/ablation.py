@@ -1,0 +1,122 @@
+"""What each part of a recipe is worth: each is taken out in turn, five seeds, one table.
+
+python -m benchmarks.ablation --dataset go_emotions --recipe minilm --num_runs 5
+"""
+
+import argparse
+import copy
+import json
+import tempfile
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+import train
+from hub_config.recipes import FOLDER, load_recipe
+
+FULL = "the recipe"
+
+
+def variants(recipe: dict) -> dict[str, dict]:
+    """The recipe as it is, and with each part removed that it has.
+
+    Args:
+        recipe: A recipe's YAML content.
+
+    Returns:
+        YAML contents by what is missing.
+    """
+    head, training = recipe.get("head", {}), recipe.get("training", {})
+    result = {FULL: recipe}
+
+    def without(title: str, section: str, **changes) -> None:
+        result[title] = copy.deepcopy(recipe)
+        result[title].setdefault(section, {}).update(changes)
+
+    if head.get("cooccurrence", True):
+        without("without co-occurrence", "head", cooccurrence=False)
+        if head.get("sigma", 1.0):
+            without("without power normalisation", "head", sigma=0.0)
+    if head.get("standardise"):
+        without("without standardisation", "head", standardise=False)
+    if head.get("slot_skip"):
+        without("without the slots themselves", "head", slot_skip=False)
+    if head.get("linear_skip"):
+        without("without the linear skip", "head", linear_skip=False)
+        without("the linear skip alone", "head", cooccurrence=False, slot_skip=False)
+    if head.get("input_dropout"):
+        without("without dropout on the features", "head", input_dropout=0.0)
+    if head.get("num_members", 1) > 1:
+        without("one member", "head", num_members=1)
+    if training.get("lexical"):
+        without("without the lexical channel", "training", lexical=False)
+    frozen = [spec for spec in recipe["backbones"] if not spec.get("tuned")]
+    if any(len(spec["layers"]) > 1 for spec in frozen):
+        last = copy.deepcopy(recipe)
+        for spec in last["backbones"]:
+            spec["layers"] = [-1]
+        result["last layer only"] = last
+    if len(recipe["backbones"]) > 1:
+        for spec in recipe["backbones"]:
+            less = copy.deepcopy(recipe)
+            less["backbones"] = [other for other in less["backbones"] if other["name"] != spec["name"]]
+            if less.get("head", {}).get("average_backbone") == spec["name"]:
+                less["head"]["average_backbone"] = None
+            result[f"without {spec['name']}"] = less
+    return result
+
+
+def main() -> None:
+    """Train every variant and print the table; write it as JSON if asked."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--recipe", default="minilm")
+    parser.add_argument("--num_runs", default="5")
+    parser.add_argument("--only", nargs="*", help="variants to run, by title")
+    parser.add_argument("--json", help="file for the figures")
+    arguments, passed_on = parser.parse_known_args()
+    load_recipe(arguments.recipe)
+    path = Path(arguments.recipe)
+    path = path if path.suffix in (".yaml", ".yml") else FOLDER / f"{arguments.recipe}.yaml"
+    recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
+    rows = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for number, (title, content) in enumerate(variants(recipe).items()):
+            if arguments.only and title not in arguments.only:
+                continue
+            file = Path(scratch) / f"variant{number}.yaml"
+            file.write_text(yaml.safe_dump(content), encoding="utf-8")
+            output = Path(scratch) / f"out{number}"
+            Console().rule(title)
+            command = ["--recipe", str(file), "--num_runs", arguments.num_runs, "--output_dir", str(output), *passed_on]
+            if train.run(command):
+                raise SystemExit(f"The variant '{title}' failed.")
+            report = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
+            rows[title] = {
+                "validation": {k: v for k, v in report["validation"].items() if k != "per_label"},
+                "train_seconds": report["timings"]["train_seconds"],
+                "commit": report["commit"],
+            }
+    show(rows)
+    if arguments.json:
+        Path(arguments.json).write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+
+
+def show(rows: dict[str, dict]) -> None:
+    """Print a row a variant: mean and deviation over seeds on validation, and the difference to the whole."""
+    first = next(iter(rows.values()))["validation"]
+    keys = [k for k in ("cross_fitted_macro_f1", "macro_f1", "accuracy", "weighted_f1") if k in first]
+    table = Table(title="validation, mean ± deviation over seeds", title_justify="left")
+    for title in ("variant", *keys, f"difference in {keys[0]}", "seconds"):
+        table.add_column(title, justify="left" if title == "variant" else "right")
+    for title, row in rows.items():
+        figures = row["validation"]
+        cells = [f"{figures[k]['mean']:.4f} ± {figures[k]['std']:.4f}" for k in keys]
+        change = figures[keys[0]]["mean"] - first[keys[0]]["mean"]
+        table.add_row(title, *cells, "" if title == FULL else f"{change:+.4f}", f"{row['train_seconds']:.0f}")
+    Console(width=160).print(table)
+
+
+if __name__ == "__main__":
+    main()
