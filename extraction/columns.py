@@ -1,4 +1,4 @@
-"""Which column is the text, which holds the labels, and what the labels are."""
+"""Which column is the text, which holds the labels, and the table that both become."""
 
 import logging
 from collections import Counter
@@ -10,6 +10,7 @@ import pyarrow.types as pt
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 
 from .errors import DataError
+from .labels import NUMBER, check_count, in_order, is_neutral, only_one, read_labels
 
 logger = logging.getLogger(__name__)
 
@@ -18,17 +19,16 @@ TEXT_NAMES = ("text", "sentence", "comment", "comment_text", "content", "utteran
               "tweet", "body", "post", "document", "description", "question")  # fmt: skip
 LABEL_NAMES = ("labels", "label", "emotions", "emotion", "sentiment", "category", "class", "target", "coarse_label",
                "tags", "topic", "intent")  # fmt: skip
-SEPARATORS = (",", ";", "|")
-NEUTRAL = "neutral"
 
 
 def normalise(
     raw: DatasetDict,
     source: str,
-    text_column: str | None,
-    label_column: str | None,
-    label_separator: str | None,
-    label_mode: LabelMode,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    label_separator: str | None = None,
+    label_mode: LabelMode = "auto",
+    max_rows: int | None = None,
 ) -> DatasetDict:
     """Bring every split to `text: str` and `labels` of class ids.
 
@@ -37,71 +37,73 @@ def normalise(
         source: Named in messages.
         text_column: The text column, or None to find it.
         label_column: The label column, or None to find it.
-        label_separator: What separates several names in one string, or None to find it.
+        label_separator: What separates several names in one string, "" for nothing, or None to find it.
         label_mode: See [`extraction.sources.load_source`].
+        max_rows: Keep at most so many of each split's first rows; the labels are still those of all rows.
 
     Returns:
         The splits with the columns `text` and `labels` only; rows without text or label are left out.
 
     Raises:
-        DataError: a column is missing, or labels have a type that cannot be classes.
+        DataError: a column is missing, or its values cannot be texts or classes.
     """
     if "train" not in raw:
-        raise DataError(f"'{source}' has the splits {sorted(raw)}: expected at least train.")
-    raw = DatasetDict({name: split for name, split in raw.items() if name in ("train", "validation", "test")})
+        raise DataError(f"'{source}' has the splits {sorted(raw)}: expected at least train. Rename one, or add it.")
+    other = sorted(set(raw) - {"train", "validation", "test"})
+    if other:
+        logger.info(f"The splits {other} of '{source}' are not used.")
+    raw = DatasetDict({name: split for name, split in raw.items() if name not in other})
     train = raw["train"]
-    text_column = _find(train, source, text_column, TEXT_NAMES, "text")
+    text_column = _find(train, source, text_column, TEXT_NAMES, "text", but=label_column)
     label_column = _find(train, source, label_column, LABEL_NAMES, "label", but=text_column)
-    texts = {name: _texts(split, source, name, text_column) for name, split in raw.items()}
-    values = {name: _column(split, source, name, label_column) for name, split in raw.items()}
-    names = _class_names(train, label_column)
-    if names is not None:
-        labels = {name: [_ids_to_names(value, names) for value in column] for name, column in values.items()}
-        several = isinstance(train.features[label_column], List) or isinstance(train.features[label_column], list)
-    else:
-        separator = label_separator or _find_separator([v for column in values.values() for v in column])
-        labels = {name: [_split_names(value, separator) for value in column] for name, column in values.items()}
-        several = separator is not None or any(isinstance(v, list) for column in values.values() for v in column)
-    if label_mode == "single":
-        labels = {name: [_only(v) for v in column] for name, column in labels.items()}
-        names = [name for name in names if name != NEUTRAL] if names is not None else None
-    multi = several if label_mode == "auto" else label_mode == "multi"
-    if names is None:
-        counts = Counter(name for column in labels.values() for value in column for name in value or ())
-        names = sorted(counts, key=_natural)
-    if not names:
-        raise DataError(f"The column '{label_column}' of '{source}' holds no label at all.")
-    if len(names) > 1000:
+    if text_column == label_column:
         raise DataError(
-            f"The column '{label_column}' of '{source}' has {len(names)} different values, such as {names[:3]}: these are "
-            "hardly classes. Name the label column with --label_column."
+            f"The column '{text_column}' of '{source}' is given as text and as label: expected two of its columns "
+            f"{train.column_names}."
         )
-    classes = ClassLabel(names=names)
-    features = Features({"text": Value("string"), "labels": List(classes) if multi else classes})
-    return DatasetDict(
-        {
-            name: _build(
-                texts[name],
-                labels[name],
-                features,
-                {n: i for i, n in enumerate(names)},
-                multi,
-                source,
-                name,
-                label_mode,
-            )
-            for name in raw
-        }
-    )
+    where = f"The column '{label_column}' of '{source}'"
+    cells = {name: _column(split, source, name, label_column) for name, split in raw.items()}
+    declared = {name: class_names(split, label_column) for name, split in raw.items()}
+    several = any(isinstance(cell, list) for column in cells.values() for cell in column)
+    labels = {
+        name: [_decode(cell, names, where) for cell in cells[name]]
+        for name, names in declared.items()
+        if names is not None
+    }
+    free = {name: column for name, column in cells.items() if name not in labels}
+    if free:
+        found, joined = read_labels(free, where, label_separator, multi=label_mode == "multi")
+        labels, several = labels | found, several or joined
+    if label_mode == "single":
+        labels = {name: [only_one(names) for names in column] for name, column in labels.items()}
+    names = _all_names(labels, declared, label_mode, where)
+    multi = label_mode == "multi" or (label_mode == "auto" and several)
+    features = _features(names, multi)
+    result = {}
+    for name, split in raw.items():
+        if max_rows is not None:
+            split = split.select(range(min(max_rows, len(split))))
+        texts = _texts(split, source, name, text_column)
+        result[name] = _build(texts, labels[name][: len(texts)], features, f"'{source}' ({name})", label_mode)
+    return DatasetDict(result)
 
 
-def _find(split: Dataset, source: str, given: str | None, known: tuple[str, ...], what: str, but: str = "") -> str:
+def class_names(split: Dataset, column: str) -> list[str] | None:
+    """Names that the data set's own features give its class ids."""
+    feature = split.features[column]
+    feature = feature[0] if isinstance(feature, list) else getattr(feature, "feature", feature)
+    return list(feature.names) if isinstance(feature, ClassLabel) else None
+
+
+def _find(
+    split: Dataset, source: str, given: str | None, known: tuple[str, ...], what: str, but: str | None = None
+) -> str:
     """The column to use: the one given, or one with a usual name, or the only one that can be it."""
     columns = split.column_names
     if given is not None:
         if given not in columns:
             close = get_close_matches(given, columns, n=1)
-            hint = f" Did you mean '{close[0]}'?" if close else ""
+            hint = f" Did you mean '{close[0]}'?" if close else f" Name one of them with --{what}_column."
             raise DataError(f"'{source}' has no column '{given}': its columns are {columns}.{hint}")
         return given
     lowered = {column.lower().strip(): column for column in columns if column != but}
@@ -109,127 +111,107 @@ def _find(split: Dataset, source: str, given: str | None, known: tuple[str, ...]
         if name in lowered:
             return lowered[name]
     if what == "text":
-        strings = [c for c in columns if pt.is_string(t := split.data.schema.field(c).type) or pt.is_large_string(t)]
+        strings = [c for c in lowered.values() if _is_string(split, c)]
         if len(strings) == 1:
             return strings[0]
     elif len(lowered) == 1:
         return next(iter(lowered.values()))
     raise DataError(
-        f"No {what} column was recognised in '{source}': its columns are {columns}. Name it with --{what}_column."
+        f"No {what} column was recognised in '{source}': its columns are {columns}. Name it with --{what}_column; the "
+        "first line of a CSV file must hold the names of its columns."
     )
 
 
+def _is_string(split: Dataset, column: str) -> bool:
+    kind = split.data.schema.field(column).type
+    return pt.is_string(kind) or pt.is_large_string(kind)
+
+
 def _column(split: Dataset, source: str, name: str, column: str) -> list:
+    """A column as Python values."""
     if column not in split.column_names:
         raise DataError(
-            f"The {name} split of '{source}' has no column '{column}': its columns are {split.column_names}."
+            f"The {name} split of '{source}' has no column '{column}', which train has: its columns are "
+            f"{split.column_names}. Give all splits the same columns."
         )
     return split.data.column(column).to_pylist() if split._indices is None else list(split[column])
 
 
-def _texts(split: Dataset, source: str, name: str, column: str) -> list:
+def _texts(split: Dataset, source: str, name: str, column: str) -> list[str | None]:
+    """The text column; single numbers among texts are texts, a column of numbers is not."""
     texts = _column(split, source, name, column)
-    wrong = next((text for text in texts if text is not None and not isinstance(text, str)), None)
+    wrong = next((text for text in texts if text is not None and not isinstance(text, (str, int, float))), None)
+    result = [None if text is None or text != text else str(text) for text in texts]
+    if wrong is None:
+        present = [text for text in result if text and text.strip()]
+        # Not one letter in hundreds of rows is a number, date or id column; in a few rows it may be chance.
+        if len(present) >= 10 and all(NUMBER.fullmatch(text.strip()) for text in present):
+            wrong = next(text for text in texts if text is not None)
     if wrong is not None:
-        if isinstance(wrong, (int, float)) and not all(isinstance(t, (int, float)) or t is None for t in texts):
-            return [None if t is None else str(t) for t in texts]
         raise DataError(
-            f"The text column '{column}' of '{source}' holds {type(wrong).__name__} values such as {wrong!r}: expected "
-            "strings. Name the right column with --text_column."
+            f"The text column '{column}' of '{source}' holds {type(wrong).__name__} values such as "
+            f"{str(wrong)[:60]!r}: expected sentences. Name the right column with --text_column."
         )
-    return texts
+    return result
 
 
-def _class_names(split: Dataset, column: str) -> list[str] | None:
-    """Names that the data set's own features give its class ids."""
-    feature = split.features[column]
-    feature = feature[0] if isinstance(feature, list) else getattr(feature, "feature", feature)
-    return list(feature.names) if isinstance(feature, ClassLabel) else None
-
-
-def _ids_to_names(value: int | list[int] | None, names: list[str]) -> list[str] | None:
+def _decode(cell: int | list[int] | None, names: list[str], where: str) -> list[str] | None:
     """Class ids to names; -1 is the Hub's way to say that a label is withheld."""
-    if value is None:
+    if cell is None:
         return None
-    ids = value if isinstance(value, list) else [value]
-    return [names[i] for i in ids if i is not None and i >= 0] or None
+    ids = cell if isinstance(cell, list) else [cell]
+    beyond = [i for i in ids if i is not None and i >= len(names)]
+    if beyond:
+        raise DataError(f"{where} holds the class id {beyond[0]}, but names only {len(names)} classes: {names[:5]}.")
+    return [names[i] for i in dict.fromkeys(ids) if i is not None and i >= 0] or None
 
 
-def _find_separator(values: list) -> str | None:
-    """A separator that splits values into names which also stand alone or recur in other combinations."""
-    strings = [value for value in values if isinstance(value, str)]
-    for separator in SEPARATORS:
-        joined = [value for value in strings if separator in value]
-        if not joined:
-            continue
-        parts = Counter(part.strip() for value in strings for part in value.split(separator) if part.strip())
-        # Names recur; the parts of a sentence such as "Smith, John" do not.
-        if len(parts) <= max(2, len(set(strings))) and min(parts.values()) >= 1 and len(parts) * 2 <= parts.total():
-            return separator
-    return None
+def _all_names(
+    labels: dict[str, list[list[str] | None]],
+    declared: dict[str, list[str] | None],
+    label_mode: LabelMode,
+    where: str,
+) -> list[str]:
+    """The label names of all splits: as the data set declares them, then what else occurs."""
+    counts = Counter(name for column in labels.values() for names in column for name in names or ())
+    check_count(counts, sum(names is not None for column in labels.values() for names in column), where)
+    names = list(dict.fromkeys(name for split in declared.values() for name in split or ()))
+    if label_mode == "single":
+        names = [name for name in names if not is_neutral(name)]
+    return names + in_order(counts.keys() - set(names))
 
 
-def _split_names(value: object, separator: str | None) -> list[str] | None:
-    """One cell to label names; None if there is no label in it."""
-    if value is None or value != value:  # NaN is not equal to itself
-        return None
-    if isinstance(value, list):
-        parts = [str(part).strip() for part in value if part is not None]
-    elif isinstance(value, str):
-        parts = [part.strip() for part in (value.split(separator) if separator else [value])]
-    elif isinstance(value, bool) or not isinstance(value, (int, float)):
-        parts = [str(value).lower()]
-    else:
-        parts = [str(int(value)) if float(value).is_integer() else str(value)]
-    return list(dict.fromkeys(part for part in parts if part)) or None
-
-
-def _only(value: list[str] | None) -> list[str] | None:
-    """The label of an example with exactly one that is not neutral."""
-    return value if value is not None and len(value) == 1 and value[0] != NEUTRAL else None
-
-
-def _natural(name: str) -> tuple:
-    """Numbers in their own order, before words; `neutral` last, as GoEmotions has it."""
-    return (0, int(name), "") if name.isdigit() else (1 + (name == NEUTRAL), 0, name)
+def _features(names: list[str], multi: bool) -> Features:
+    classes = ClassLabel(names=names)
+    return Features({"text": Value("string"), "labels": List(classes) if multi else classes})
 
 
 def _build(
-    texts: list,
-    labels: list,
-    features: Features,
-    index: dict[str, int],
-    multi: bool,
-    source: str,
-    split: str,
-    label_mode: LabelMode,
+    texts: list[str | None], labels: list[list[str] | None], features: Features, where: str, label_mode: LabelMode
 ) -> Dataset:
     """Pair texts with class ids, leaving out rows that lack either."""
-    kept_texts, kept_labels, blank, unlabelled, several = [], [], [], 0, 0
-    for row, (text, value) in enumerate(zip(texts, labels, strict=True)):
+    feature = features["labels"]
+    multi = not isinstance(feature, ClassLabel)
+    index = {name: i for i, name in enumerate((feature.feature if multi else feature).names)}
+    kept_texts, kept_labels, blank, unlabelled = [], [], [], []
+    for row, (text, names) in enumerate(zip(texts, labels, strict=True), start=1):
         if text is None or not text.strip():
             blank.append(row)
-        elif value is None:
-            unlabelled += 1
-        elif not multi and len(value) > 1:
-            several += 1
+        elif names is None:
+            unlabelled.append(row)
         else:
             kept_texts.append(text)
-            kept_labels.append([index[name] for name in value] if multi else index[value[0]])
+            kept_labels.append([index[name] for name in names] if multi else index[names[0]])
     if blank:
+        logger.warning(f"{len(blank)} row(s) of {where} have no text and are left out, the first is row {blank[0]}.")
+    if unlabelled and label_mode == "single":
+        logger.info(
+            f"{len(kept_texts):,} of {len(texts):,} rows of {where} have exactly one label that is not neutral."
+        )
+    elif unlabelled:
         logger.warning(
-            f"{len(blank)} row(s) of '{source}' ({split}) have no text and are left out, the first is row {blank[0]}."
+            f"{len(unlabelled)} row(s) of {where} have no label and are left out, the first is row {unlabelled[0]}."
         )
-    if unlabelled and label_mode != "single":
-        logger.warning(f"{unlabelled} row(s) of '{source}' ({split}) have no label and are left out.")
-    if several:
-        raise DataError(
-            f"{several} row(s) of '{source}' ({split}) have several labels. Use --label_mode multi for all of them, or "
-            "--label_mode single for the rows with exactly one."
-        )
-    table = pa.table(
-        {"text": pa.array(kept_texts, pa.string()), "labels": kept_labels}
-        if kept_texts
-        else {"text": pa.array([], pa.string()), "labels": pa.array([], pa.list_(pa.int64()) if multi else pa.int64())}
-    )
-    return Dataset(table.cast(features.arrow_schema)).cast(features)
+    kind = pa.list_(pa.int64()) if multi else pa.int64()
+    table = pa.table({"text": pa.array(kept_texts, pa.string()), "labels": pa.array(kept_labels, kind)})
+    return Dataset(table.cast(features.arrow_schema))

@@ -4,6 +4,8 @@ import hashlib
 import inspect
 import json
 import logging
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import datasets
@@ -23,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 # A killed run keeps its finished shards; within a shard texts are sorted by length.
 SHARD_ROWS = 4096
+# Read at once: the file may be edited while what was imported is still computing.
+ENCODER_CODE = hashlib.sha256(inspect.getsource(fusion_model.encoder).encode()).hexdigest()
 
 
 def default_cache_dir() -> Path:
@@ -66,7 +70,7 @@ def cache_key(texts: list[str], spec: dict, device: torch.device) -> str:
         "dtype": str(encoder.dtype),
         "device": device.type,
         "weights": _weights_digest(encoder.location),
-        "code": hashlib.sha256(inspect.getsource(fusion_model.encoder).encode()).hexdigest(),
+        "code": ENCODER_CODE,
         "libraries": [torch.__version__, transformers.__version__],
     }
     digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
@@ -76,17 +80,75 @@ def cache_key(texts: list[str], spec: dict, device: torch.device) -> str:
     return digest.hexdigest()
 
 
+# Whatever a backbone may be made of: weights, configuration, vocabulary, code of its own.
+BACKBONE_SUFFIXES = {".safetensors", ".bin", ".json", ".txt", ".model", ".tiktoken", ".py"}
+
+
 def _weights_digest(location: str) -> str | None:
     """Hash of a local backbone's files; one from the Hub is known by its commit."""
     if not Path(location).is_dir():
         return None
     digest = hashlib.sha256()
     for file in sorted(Path(location).iterdir()):
-        if file.suffix in (".safetensors", ".json", ".txt", ".model"):
-            digest.update(file.name.encode())
-            with file.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest())
+        if file.suffix in BACKBONE_SUFFIXES and file.is_file():
+            stat = file.stat()
+            digest.update(file.name.encode() + _file_digest(str(file), stat.st_size, stat.st_mtime_ns))
     return digest.hexdigest()
+
+
+@cache
+def _file_digest(file: str, size: int, changed: int) -> bytes:
+    """Hash of a file; gigabytes of weights are read once a process, not once a split."""
+    with open(file, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").digest()
+
+
+@dataclass
+class CachePlan:
+    """Where a split's features are, or will be.
+
+    Args:
+        folder: The cache folder of this split and backbone.
+        files: One Arrow file a shard, in the order of the rows.
+        missing: Numbers of the shards that are not there yet, or not whole.
+        missing_rows: Rows in these.
+        key: What `cache_key` gave.
+    """
+
+    folder: Path
+    files: list[Path]
+    missing: list[int]
+    missing_rows: int
+    key: str
+
+
+def plan(split: Dataset, spec: dict, cache_dir: Path | None = None, device: torch.device | str = "cpu") -> CachePlan:
+    """Look up what the cache holds, without computing or writing anything.
+
+    Args:
+        split: A data set with the column `text`.
+        spec: A pinned backbone dict (see `pin`).
+        cache_dir: Where features are kept; `default_cache_dir()` if left out.
+        device: Where the backbone runs.
+
+    Returns:
+        Where the features of `split` belong, and which shards have to be computed.
+    """
+    key = cache_key(split["text"][:], spec, torch.device(device))
+    folder = (cache_dir or default_cache_dir()) / f"{spec['name']}-{key[:24]}"
+    count = -(-len(split) // SHARD_ROWS)
+    files = [folder / f"features-{i:05d}-of-{count:05d}.arrow" for i in range(count)]
+    rows = [len(split.shard(count, i, contiguous=True)) for i in range(count)]
+    missing = [i for i, file in enumerate(files) if not _is_whole(file, rows[i])]
+    return CachePlan(folder, files, missing, sum(rows[i] for i in missing), key)
+
+
+def _is_whole(file: Path, rows: int) -> bool:
+    """Whether a shard can be read; a full disk or an interrupted copy can leave half a file."""
+    try:
+        return file.exists() and len(Dataset.from_file(str(file))) == rows
+    except (pa.ArrowException, OSError):
+        return False
 
 
 def extract(
@@ -113,31 +175,31 @@ def extract(
         `List(float16, length=slots * hidden_size)`, memory-mapped.
 
     Raises:
-        ValueError: a text's features are not finite; its row is named.
+        ValueError: the split is empty, or a text's features are not finite; its row is named.
     """
-    device = torch.device(device)
-    texts = split["text"][:]
+    if len(split) == 0:
+        raise ValueError(f"The {name} split is empty: expected at least one text to extract features from.")
     width = num_slots(spec) * spec["hidden_size"]
-    key = cache_key(texts, spec, device)
-    folder = (cache_dir or default_cache_dir()) / f"{spec['name']}-{key[:24]}"
-    folder.mkdir(parents=True, exist_ok=True)
-    count = max(1, -(-len(split) // SHARD_ROWS))
-    files = [folder / f"features-{i:05d}-of-{count:05d}.arrow" for i in range(count)]
-    missing = [i for i, file in enumerate(files) if not file.exists()]
-    if not missing:
+    found = plan(split, spec, cache_dir, device)
+    if not found.missing:
         logger.info(
-            f"{name}: {len(split):,} texts x {width:,} features of '{spec['name']}' read from the cache {folder}"
+            f"{name}: {len(split):,} texts x {width:,} features of '{spec['name']}' read from the cache {found.folder}"
         )
     else:
+        found.folder.mkdir(parents=True, exist_ok=True)
         encoder = encoder or BackboneEncoder(spec, device=device)
-        rows = sum(len(split.shard(count, i, contiguous=True)) for i in missing)
+        shards = {i: split.shard(len(found.files), i, contiguous=True) for i in found.missing}
         column = Features({spec["name"]: List(Value("float16"), length=width)})
-        with tqdm(total=rows, desc=f"{name}: {spec['name']}", unit=" texts", smoothing=0.05) as bar:
-            for i in missing:
-                _write_shard(
-                    split.shard(count, i, contiguous=True), encoder, column, files[i], f"{key[:48]}{i:05d}", bar
-                )
-    return concatenate_datasets([Dataset.from_file(str(file)) for file in files])
+        with tqdm(
+            total=found.missing_rows, desc=f"{name}: {spec['name']}", unit=" texts", smoothing=0.05, disable=None
+        ) as bar:
+            for i, shard in shards.items():
+                try:
+                    _write_shard(shard, encoder, column, found.files[i], f"{found.key[:48]}{i:05d}", bar)
+                except ValueError as error:
+                    first = sum(len(split.shard(len(found.files), j, contiguous=True)) for j in range(i))
+                    raise ValueError(f"{error} (Counted from row {first} of the {name} split.)") from None
+    return concatenate_datasets([Dataset.from_file(str(file)) for file in found.files])
 
 
 def _write_shard(shard: Dataset, encoder: BackboneEncoder, column: Features, file: Path, fingerprint: str, bar) -> None:

@@ -40,7 +40,7 @@ def label_matrix(split: Dataset, num_labels: int) -> np.ndarray:
         Float32 array `(rows, num_labels)`.
     """
     matrix = np.zeros((len(split), num_labels), dtype=np.float32)
-    for row, labels in enumerate(split["labels"]):
+    for row, labels in enumerate(split["labels"][:]):
         matrix[row, labels] = 1
     return matrix
 
@@ -60,18 +60,24 @@ def complete_splits(data: DatasetDict, source: str, seed: int) -> DatasetDict:
         DataError: there are too few rows or only one class.
     """
     names = label_names(data)
-    for name, split in data.items():
-        if len(split) == 0:
-            raise DataError(f"The {name} split of '{source}' has no row with a text and a label.")
+    if len(data["train"]) == 0:
+        raise DataError(
+            f"The train split of '{source}' has no row with a text and a label: check --text_column and --label_column."
+        )
+    for name in [name for name, split in data.items() if len(split) == 0]:
+        # Many a Hub data set withholds the labels of its test split.
+        logger.warning(f"The {name} split of '{source}' has no row with a text and a label, and is left out.")
+        data = DatasetDict({other: split for other, split in data.items() if other != name})
     used = label_matrix(data["train"], len(names)).sum(axis=0) > 0
     if used.sum() < 2:
         raise DataError(
-            f"The train split of '{source}' has only the class {[names[i] for i in np.flatnonzero(used)]}: at least two "
-            "are expected. Check --label_column."
+            f"The train split of '{source}' has only the class {[names[i] for i in np.flatnonzero(used)]}: at least "
+            "two are expected. Check --label_column, and that --max_rows leaves enough rows."
         )
     if len(data["train"]) < FEWEST_ROWS:
         raise DataError(
-            f"The train split of '{source}' has {len(data['train'])} rows: at least {FEWEST_ROWS} are expected."
+            f"The train split of '{source}' has {len(data['train'])} usable rows: at least {FEWEST_ROWS} are expected. "
+            "Add rows."
         )
     if "validation" not in data:
         rest, held_out = _stratified_halves(data["train"], len(names), seed)

@@ -1,0 +1,121 @@
+"""Extraction alone, for instance on the machine that has the GPU: train.py finds the features in the cache.
+
+python -m extraction --dataset go_emotions --recipe llmembed
+"""
+
+import argparse
+import logging
+import sys
+import time
+from dataclasses import dataclass, field, fields
+
+import datasets
+import torch
+from transformers import HfArgumentParser
+from transformers.utils.logging import disable_progress_bar
+
+from fusion_model.backbones import num_slots
+from fusion_model.encoder import BackboneEncoder
+from hub_config.recipes import DEFAULT_RECIPE, load_recipe
+
+from .arguments import DataArguments, replace_backbones
+from .features import extract, pin, plan
+
+
+@dataclass
+class ExtractionArguments:
+    """Which backbones, and where they run; the names are those of train.py."""
+
+    recipe: str = field(default=DEFAULT_RECIPE, metadata={"help": "Name or path of a recipe."})
+    backbone: list[str] = field(
+        default_factory=list,
+        metadata={"help": "NAME=ID_OR_FOLDER: read the recipe's backbone NAME from there instead."},
+    )
+    use_cpu: bool = field(default=False, metadata={"help": "Do not use a GPU, even if there is one."})
+    seed: int = field(default=42, metadata={"help": "For a validation split that the data set lacks, as in train.py."})
+
+
+def parse(argv: list[str]) -> tuple[DataArguments, ExtractionArguments, list[dict]]:
+    """Read the command line over a recipe.
+
+    Args:
+        argv: Arguments without the program's name.
+
+    Returns:
+        The arguments, and the recipe's backbones, with ids replaced as asked.
+
+    Raises:
+        ValueError: the recipe or a backbone is not understood.
+        SystemExit: a flag is wrong; usage is printed.
+    """
+    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    finder.add_argument("--recipe", default=DEFAULT_RECIPE)
+    finder.add_argument("--backbone", nargs="+", action="extend", default=[])
+    found = finder.parse_known_args(argv)[0]
+    recipe = load_recipe(found.recipe)
+    parser = HfArgumentParser(
+        [DataArguments, ExtractionArguments],  # type: ignore[list-item]
+        description="Computes and caches the features of a data set's texts, for train.py to find.",
+        prog="python -m extraction",
+        allow_abbrev=False,
+    )
+    known = {f.name for cls in (DataArguments, ExtractionArguments) for f in fields(cls)}
+    parser.set_defaults(**{key: value for key, value in recipe.defaults.items() if key in known}, recipe=found.recipe)
+    data, arguments = parser.parse_args_into_dataclasses(argv)
+    # A list flag given twice holds its last list alone; each --backbone is meant.
+    return data, arguments, replace_backbones(recipe.backbones, found.backbone)
+
+
+def main(argv: list[str]) -> None:
+    """Extract, and print a line for each split and backbone.
+
+    Args:
+        argv: Arguments without the program's name.
+
+    Raises:
+        ValueError: arguments, recipe or data are not usable; the message says what to do.
+        OSError: a backbone is neither here nor reachable, or the cache cannot be written.
+    """
+    data_arguments, arguments, backbones = parse(argv)
+    data = data_arguments.load(arguments.seed)
+    accelerated = torch.accelerator.is_available() and not arguments.use_cpu
+    device = torch.accelerator.current_accelerator() if accelerated else None
+    device = device or torch.device("cpu")
+    cache_dir = data_arguments.cache_path
+    for spec in map(pin, backbones):
+        if spec["tuned"]:
+            print(f"{spec['name']}: nothing to extract, train.py fine-tunes this backbone.")
+            continue
+        # Loaded only if a split is not in the cache; one backbone in memory at a time.
+        encoder = BackboneEncoder(spec, device=device)
+        for name, split in data.items():
+            found = plan(split, spec, cache_dir, device)
+            started = time.perf_counter()
+            extract(split, spec, name=name, cache_dir=cache_dir, device=device, encoder=encoder)
+            seconds = time.perf_counter() - started
+            size = f"{len(split):,} rows x {num_slots(spec) * spec['hidden_size']:,}"
+            how = f"cached, read in {seconds:.1f} s"
+            if found.missing_rows:
+                kept = len(split) - found.missing_rows
+                how = (
+                    f"{f'{kept:,} rows cached, {found.missing_rows:,} ' if kept else ''}computed in {seconds:.1f} s on "
+                    f"{device} ({found.missing_rows / seconds:,.0f} texts a second)"
+                )
+            print(f"{name}, {spec['name']}: {size}, {how}, in {found.folder}")
+
+
+def run(argv: list[str]) -> int:
+    """`main` with errors in one sentence instead of a traceback; the process's exit status."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    datasets.disable_progress_bars()
+    disable_progress_bar()
+    try:
+        main(argv)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))

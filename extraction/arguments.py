@@ -1,0 +1,81 @@
+"""Which texts and labels, and which backbones: the part of the command line that concerns data."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from datasets import DatasetDict
+
+from fusion_model.backbones import check_backbones
+
+from .sources import load_source
+
+
+@dataclass
+class DataArguments:
+    """Which texts and labels."""
+
+    dataset: str = field(
+        default="sample",
+        metadata={"help": "sample, go_emotions, empathetic_dialogues, a Hub id, or a local file or folder."},
+    )
+    text_column: str | None = field(
+        default=None, metadata={"help": "Column with the texts (found by name if left out)."}
+    )
+    label_column: str | None = field(default=None, metadata={"help": "Column with the labels (found by name)."})
+    label_separator: str | None = field(
+        default=None, metadata={"help": "Separator of several label names in a cell; '' if names contain separators."}
+    )
+    label_mode: str = field(
+        default="auto",
+        metadata={
+            "help": "auto, multi, or single: examples with exactly one label, which is not neutral.",
+            "choices": ["auto", "single", "multi"],
+        },
+    )
+    dataset_config: str | None = field(default=None, metadata={"help": "Configuration of a Hub data set."})
+    dataset_revision: str | None = field(default=None, metadata={"help": "Revision of a Hub data set."})
+    max_rows: int | None = field(default=None, metadata={"help": "Use at most so many rows of each split."})
+    cache_dir: str | None = field(default=None, metadata={"help": "Where features are kept between runs."})
+
+    @property
+    def cache_path(self) -> Path | None:
+        """`cache_dir` as a path, None for the default."""
+        return Path(self.cache_dir) if self.cache_dir else None
+
+    def load(self, seed: int) -> DatasetDict:
+        """The data set that these arguments name, see [`extraction.sources.load_source`]."""
+        return load_source(
+            self.dataset,
+            text_column=self.text_column,
+            label_column=self.label_column,
+            label_separator=self.label_separator,
+            label_mode=self.label_mode,  # type: ignore[arg-type]
+            config_name=self.dataset_config,
+            revision=self.dataset_revision,
+            max_rows=self.max_rows,
+            seed=seed,
+        )
+
+
+def replace_backbones(backbones: list[dict], replacements: list[str]) -> list[dict]:
+    """Apply `--backbone NAME=ID_OR_FOLDER`.
+
+    Args:
+        backbones: A recipe's backbone dicts.
+        replacements: `NAME=ID_OR_FOLDER`, where NAME is one of theirs.
+
+    Returns:
+        Checked backbone dicts, read from where the replacements say.
+
+    Raises:
+        ValueError: a replacement has another form or names no backbone of the recipe.
+    """
+    result = {spec["name"]: spec for spec in check_backbones(backbones)}
+    for replacement in replacements:
+        name, _, location = replacement.partition("=")
+        if name not in result or not location:
+            raise ValueError(
+                f"--backbone {replacement}: expected NAME=ID_OR_FOLDER with a NAME of the recipe's {sorted(result)}."
+            )
+        result[name] = {**result[name], "model_id": location, "revision": None}
+    return list(result.values())

