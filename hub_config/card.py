@@ -1,5 +1,6 @@
 """The model card: rendered from the configuration and metrics.json alone."""
 
+import re
 from pathlib import Path
 
 import jinja2
@@ -11,11 +12,11 @@ from .recipes import Recipe
 
 TEMPLATE = Path(__file__).parent / "card_template.md"
 # Licence, language and Hub id of the data sets that are known by a short name.
-DATASETS = {
+DATASETS: dict[str, dict[str, str | None]] = {
     "sample": {
         "id": None,
         "licence": "apache-2.0",
-        "title": "sample (3,740 synthetic sentences that come with the project)",
+        "title": "sample (4,400 synthetic sentences that come with the project)",
     },
     "go_emotions": {
         "id": "google-research-datasets/go_emotions",
@@ -39,14 +40,33 @@ def model_licence(dataset: str, backbone_ids: list[str]) -> str:
         backbone_ids: Model ids of all backbones.
 
     Returns:
-        A licence id of the Hub; `other` where the data set's licence is not known here.
+        A licence id of the Hub; `other` where the data set's licence is not known here, whatever the backbones' is.
     """
     known = DATASETS.get(dataset)
-    if known is not None and "-nc-" in str(known["licence"]):
+    if known is None:
+        return "other"
+    if "-nc-" in str(known["licence"]):
         return str(known["licence"])
-    if any("llama-2" in model_id.lower() for model_id in backbone_ids):
-        return "llama2"
-    return "other" if known is None else "apache-2.0"
+    return "llama2" if any("llama-2" in model_id.lower() for model_id in backbone_ids) else "apache-2.0"
+
+
+def cell(value: object) -> str:
+    """A user's text, such as a label's name, in one line in which nothing acts as Markdown or HTML, table bars neither.
+
+    An underscore between letters or digits never acts, so that most names stay as they are.
+    """
+    return re.sub(r"([\\`*\[\]<>|~&$#]|(?<![^\W_])_|_(?![^\W_]))", r"\\\1", " ".join(str(value).split()))
+
+
+def spread(figure: dict[str, float], digits: int, runs: int) -> str:
+    """`mean`, or `mean ± std` where there were several runs."""
+    deviation = f" ± {figure['std']:.{digits}f}" if runs > 1 else ""
+    return f"{figure['mean']:.{digits}f}{deviation}"
+
+
+def on_hub(name: str) -> bool:
+    """Whether a name can be a Hub id, `user/name`, and is no path of this machine."""
+    return re.fullmatch(r"[\w.-]+/[\w.-]+", name) is not None and not Path(name).exists()
 
 
 def write_card(folder: Path, config: FusionConfig, report: dict, recipe: Recipe) -> None:
@@ -59,16 +79,16 @@ def write_card(folder: Path, config: FusionConfig, report: dict, recipe: Recipe)
         recipe: The recipe it was trained by.
     """
     split = "test" if report["test"] is not None else "validation"
-    dataset = DATASETS.get(report["dataset"], {"id": None, "licence": None, "title": Path(report["dataset"]).name})
+    asked = report["dataset"]
+    hub_id = asked if on_hub(asked) else None
+    dataset = DATASETS.get(asked, {"id": hub_id, "licence": None, "title": hub_id or Path(asked).name})
     name = folder.resolve().name
-    bases = [
-        spec["model_id"]
-        for spec in config.backbones
-        if spec["model_id"].count("/") == 1 and not Path(spec["model_id"]).exists()
-    ]
+    specs = config.backbones or []
+    bases = list(dict.fromkeys(spec["model_id"] for spec in specs if on_hub(spec["model_id"])))
     data = ModelCardData(
-        language="en",
-        license=model_licence(report["dataset"], [spec["model_id"] for spec in config.backbones]),
+        # Known for the data sets that are known.
+        language="en" if dataset["licence"] else None,
+        license=model_licence(asked, [spec["model_id"] for spec in specs]),
         library_name="transformers",
         pipeline_tag="text-classification",
         base_model=bases or None,
@@ -92,14 +112,16 @@ def write_card(folder: Path, config: FusionConfig, report: dict, recipe: Recipe)
     environment = jinja2.Environment(
         trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined, autoescape=False
     )
-    # A label name is a user's text; in a Markdown table a bar or an angle bracket in it must not act.
-    environment.filters["cell"] = lambda value: str(value).replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+    environment.filters |= {"cell": cell, "spread": spread}
     body = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         name=name,
         config=config,
         report=report,
         recipe=recipe,
         split=split,
+        runs=len(report["runs"]),
+        frozen=[spec for spec in specs if not spec["tuned"]],
+        tuned=[spec for spec in specs if spec["tuned"]],
         dataset=dataset,
         metric_names=METRIC_NAMES,
         multi_label=config.problem_type == "multi_label_classification",

@@ -162,9 +162,9 @@ def test_neutral_stands_alone():
     assert all(row["labels"] == ["neutral"] for row in all_rows() if "neutral" in row["labels"])
 
 
-def test_there_are_3740_rows_and_each_label_has_at_least_45():
+def test_there_are_4400_rows_and_each_label_has_at_least_45():
     counts = label_counts(all_rows())
-    assert len(all_rows()) == 3740
+    assert len(all_rows()) == 4400
     assert set(counts) == set(LABELS)
     assert min(counts.values()) >= 45
 
