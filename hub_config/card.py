@@ -16,7 +16,7 @@ DATASETS: dict[str, dict[str, str | None]] = {
     "sample": {
         "id": None,
         "licence": "apache-2.0",
-        "title": "sample (4,400 synthetic sentences that come with the project)",
+        "title": "sample (synthetic sentences that come with the project)",
     },
     "go_emotions": {
         "id": "google-research-datasets/go_emotions",

@@ -10,39 +10,8 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import torch
 from transformers import HfArgumentParser, TrainingArguments
 
-from fusion_model.backbones import check_backbones
+from extraction.arguments import DataArguments, replace_backbones
 from hub_config.recipes import DEFAULT_RECIPE, Recipe, RecipeError, load_recipe
-
-
-@dataclass
-class DataArguments:
-    """Which texts and labels."""
-
-    dataset: str = field(
-        default="sample",
-        metadata={"help": "sample, go_emotions, empathetic_dialogues, a Hub id, or a local file or folder."},
-    )
-    text_column: str | None = field(
-        default=None, metadata={"help": "Column with the texts (found by name if left out)."}
-    )
-    label_column: str | None = field(default=None, metadata={"help": "Column with the labels (found by name)."})
-    label_separator: str | None = field(default=None, metadata={"help": "Separator of several label names in a cell."})
-    label_mode: str = field(
-        default="auto",
-        metadata={
-            "help": "auto, multi, or single: examples with exactly one label.",
-            "choices": ["auto", "single", "multi"],
-        },
-    )
-    dataset_config: str | None = field(default=None, metadata={"help": "Configuration of a Hub data set."})
-    dataset_revision: str | None = field(default=None, metadata={"help": "Revision of a Hub data set."})
-    max_rows: int | None = field(default=None, metadata={"help": "Use at most so many rows of each split."})
-    cache_dir: str | None = field(default=None, metadata={"help": "Where features are kept between runs."})
-
-    @property
-    def cache_path(self) -> Path | None:
-        """`cache_dir` as a path, None for the default."""
-        return Path(self.cache_dir) if self.cache_dir else None
 
 
 @dataclass
@@ -173,7 +142,7 @@ def parse(argv: list[str]) -> Arguments:
 
     Raises:
         RecipeError: the recipe does not exist, or has an unknown key or a value of the wrong kind.
-        ValueError: a number is out of its range.
+        ValueError: a number is out of its range, or `--backbone` names none of the recipe's.
         SystemExit: a flag is wrong; usage is printed.
     """
     finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
@@ -197,7 +166,7 @@ def parse(argv: list[str]) -> Arguments:
         mode = "" if namespace["label_mode"] == "auto" else f"-{namespace['label_mode']}"
         namespace["output_dir"] = f"outputs/{recipe.name}-{name}{mode}"
     training = _take(RecipeArguments, namespace)
-    backbones = _replace_backbones(recipe, training.backbone)
+    backbones = replace_backbones(recipe.backbones, training.backbone)
     return Arguments(_take(DataArguments, namespace), _take(HeadArguments, namespace), training, recipe, backbones)
 
 
@@ -251,21 +220,3 @@ def recipe_values(recipe: Recipe) -> dict[str, Any]:
 def _as_list(value: object) -> list:
     """A list as it is, anything else as a list of one."""
     return value if isinstance(value, list) else [value]
-
-
-def _replace_backbones(recipe: Recipe, replacements: list[str]) -> list[dict]:
-    """Apply `--backbone NAME=ID_OR_FOLDER`.
-
-    Raises:
-        RecipeError: there is no `=`, nothing behind it, or the recipe has no such backbone.
-    """
-    backbones = {spec["name"]: spec for spec in check_backbones(recipe.backbones)}
-    for replacement in replacements:
-        name, _, location = replacement.partition("=")
-        if name not in backbones or not location:
-            raise RecipeError(
-                f"--backbone {replacement}: expected NAME=ID_OR_FOLDER with a NAME of the recipe's {sorted(backbones)}."
-            )
-        # What the recipe knew about the other backbone's files does not hold for these.
-        backbones[name] |= {"model_id": location, "revision": None, "hidden_size": None, "bundled": False}
-    return list(backbones.values())

@@ -1,13 +1,16 @@
 """metrics.json and the table on the terminal."""
 
 import json
+import math
 import platform
 import subprocess
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 HEADLINE = {
@@ -32,13 +35,19 @@ LIBRARIES = (
 )
 
 
-def commit() -> str | None:
-    """The repository's commit, marked `-dirty` where files differ from it; None outside a repository."""
-    root = Path(__file__).parent.parent
+def commit(folder: Path = Path(__file__).parent) -> str | None:
+    """The commit of the repository that a folder is in, by default this code's.
+
+    Args:
+        folder: A folder.
+
+    Returns:
+        Twelve digits, marked `-dirty` where files differ from the commit; None outside a repository or without git.
+    """
     try:
         described = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-            cwd=root,
+            cwd=folder,
             capture_output=True,
             text=True,
             timeout=10,
@@ -86,19 +95,36 @@ def write_metrics(folder: Path, report: dict) -> None:
     """Write metrics.json; NaN has no place in it.
 
     Raises:
-        ValueError: a figure is not a number.
+        ValueError: a figure is not a number; the message names it.
     """
+    wrong = [path for path, value in _leaves(report, "") if isinstance(value, float) and not math.isfinite(value)]
+    if wrong:
+        raise ValueError(f"metrics.json would hold figures that are not numbers: {', '.join(wrong[:5])}.")
     text = json.dumps(report, indent=2, allow_nan=False, ensure_ascii=False)
     (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
 
 
+def _leaves(value: object, path: str) -> Iterator[tuple[str, object]]:
+    """Every value in nested dicts and lists, with its path."""
+    if isinstance(value, dict | list):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _leaves(item, f"{path}.{key}" if path else str(key))
+    else:
+        yield path, value
+
+
 def show_results(report: dict, console: Console) -> None:
-    """Print the results table: a row a metric, a column a split."""
+    """Print the results table: a row a metric, a column a split.
+
+    Args:
+        report: What metrics.json holds.
+        console: Where to.
+    """
     runs = len(report["runs"])
     columns = [split for split in ("validation", "test") if report[split] is not None]
-    table = Table(
-        title=f"{report['recipe']} on {report['dataset']}: {runs} run{'s' if runs > 1 else ''}", title_justify="left"
-    )
+    # A path may hold square brackets, which rich would read as markup.
+    title = escape(f"{report['recipe']} on {report['dataset']}: {runs} run{'s' if runs > 1 else ''}")
+    table = Table(title=title, title_justify="left")
     table.add_column("metric")
     for split in columns:
         table.add_column(f"{split} ({report['rows'][split]:,} rows)", justify="right")
