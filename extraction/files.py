@@ -49,12 +49,23 @@ def read_file(file: Path) -> Dataset:
         raise DataError(
             f"The file '{file}' has the columns {table.column_names}, but no rows: expected texts and labels."
         )
-    return Dataset(table)
+    try:
+        return Dataset(table)
+    except (ValueError, TypeError, NotImplementedError, pa.ArrowException) as error:
+        raise DataError(
+            f"The columns of '{file}' cannot be used as they are ({str(error).splitlines()[0][:120]}): expected "
+            "strings, numbers and lists of them. Keep only the columns with texts and labels."
+        ) from None
 
 
 def _decode(file: Path) -> str:
     """The file's text without a byte order mark; names the first line that is not UTF-8."""
     content = file.read_bytes()
+    if b"\0" in content and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DataError(
+            f"'{file}' holds a zero byte in line {content[: content.index(0)].count(10) + 1}: expected text in UTF-8. "
+            f"If it is UTF-16, convert it first: `iconv -f UTF-16LE -t UTF-8 '{file.name}' > utf8{file.suffix}`."
+        )
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -140,7 +151,8 @@ def _read_json(file: Path, content: str) -> pa.Table:
             '{"text": "...", "label": "joy"}.'
         )
     names = list(dict.fromkeys(name for record in records for name in record))
-    return pa.table({name: _json_column([record.get(name) for record in records]) for name in names})
+    columns = {name: _json_column([record.get(name) for record in records]) for name in names}
+    return pa.table({_whole_signs(name).replace("\0", ""): column for name, column in columns.items()})
 
 
 def _parse(file: Path, content: str, number: int | None):

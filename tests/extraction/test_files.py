@@ -150,3 +150,24 @@ def test_json_that_is_not_rows_is_refused(write, content, message):
 def test_a_file_that_only_calls_itself_parquet_is_refused(write):
     with pytest.raises(DataError, match=r"cannot be read as Parquet .*Write it again"):
         read(write("a.parquet", "text,label\n"))
+
+
+def test_zero_bytes_as_in_utf16_without_a_mark_are_refused(write):
+    with pytest.raises(DataError, match=r"holds a zero byte in line 1: expected text in UTF-8. If it is UTF-16"):
+        read(write("a.csv", "text,label\nok,joy\n".encode("utf-16-le")))
+
+
+def test_odd_signs_in_json_keys_do_no_harm(write):
+    file = write("a.jsonl", '{"text": "hm", "\\ud83d": 1, "a\\u0000": 2}')
+    assert read(file) == {"text": ["hm"], "\ufffd": [1], "a": [2]}
+
+
+def test_columns_of_types_that_have_no_place_in_a_data_set_are_refused(write, tmp_path):
+    column = pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int64()))
+    pa.parquet.write_table(pa.table({"text": ["a"], "map": column}), tmp_path / "a.parquet")
+    deep = write("a.jsonl", '{"text": "a", "deep": ' + "[" * 300 + "]" * 300 + "}")
+    for file in (str(tmp_path / "a.parquet"), deep):
+        with pytest.raises(
+            DataError, match=r"cannot be used as they are .*Keep only the columns with texts and labels"
+        ):
+            read(file)

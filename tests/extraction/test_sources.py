@@ -24,7 +24,7 @@ def first_labels(data: DatasetDict, count: int) -> list:
 
 def test_the_sample_needs_nothing():
     data = load_source("sample")
-    assert {name: len(split) for name, split in data.items()} == {"train": 2618, "validation": 561, "test": 561}
+    assert len(data["train"]) > len(data["validation"]) == len(data["test"]) > 500
     assert len(label_names(data)) == 28
     assert label_names(data)[-1] == "neutral"
     assert is_multi_label(data)
