@@ -14,8 +14,8 @@ from .backbones import hub_is_reachable, locate, num_slots
 CPU_BATCH_TOKENS = 4096
 GPU_BATCH_TOKENS = 32768
 # A CPU runs texts of one length together: nothing is padded, which is faster there, and a text's features are the same
-# to the bit whatever it is read with. A GPU, where many small batches cost more than padding, takes texts together
-# whose lengths differ by no more than this share (a small batch waits for more).
+# whatever it is read with (in float32 but for a last bit in thousands of numbers). A GPU, where many small batches cost
+# more than padding, takes texts together whose lengths differ by no more than this share (a small batch waits for more).
 GPU_LENGTH_RATIO = 0.85
 GPU_SMALL_BATCH = 32
 # `from_pretrained` changes torch's defaults while it runs, so one backbone is loaded at a time, whatever the threads.

@@ -1,0 +1,307 @@
+"""A text's features: the same alone and in company, equal to naive loops, and never infinite."""
+
+import json
+import threading
+import time
+
+import pytest
+import torch
+from transformers import AutoModel, AutoTokenizer, LlamaModel
+
+from fusion_model.backbones import check_backbones
+from fusion_model.encoder import BackboneEncoder, pool
+from fusion_model.modeling_fusion import PREDICT_CHUNK
+
+OVERFLOW = 900  # found by trial
+LONG = "the night may bring what it did not expect and I hate it so much " * 36  # 500 words
+ODD = [
+    "",
+    "   \n\t",
+    "😂😂😂",
+    "\ud83d half a pair \udc00",
+    "[PAD] [SEP] </s> <s>",
+    "a" * 5000,
+    "\x00\x01",
+    "é" * 40,
+    "مرحبا",
+]
+
+
+def encoder_of(folder, **changes) -> BackboneEncoder:
+    spec = {"name": "tiny", "model_id": str(folder), "max_length": 48, "dtype": "float32", **changes}
+    return BackboneEncoder(check_backbones([spec])[0])
+
+
+def naive(folder, text: str, layer: int, pooling: str, max_length: int = 48) -> torch.Tensor:
+    """One text, one token after the other."""
+    tokenizer, model = (
+        AutoTokenizer.from_pretrained(folder),
+        AutoModel.from_pretrained(folder, dtype=torch.float32).eval(),
+    )
+    ids = tokenizer(text, truncation=True, max_length=max_length)["input_ids"]
+    with torch.no_grad():
+        vectors = model(torch.tensor([ids]), output_hidden_states=True).hidden_states[layer][0].tolist()
+    if pooling == "cls":
+        return torch.tensor(vectors[0])
+    if pooling == "last":
+        return torch.tensor(vectors[-1])
+    columns = list(zip(*vectors, strict=True))
+    return torch.tensor([max(c) if pooling == "max" else sum(c) / len(ids) for c in columns])
+
+
+@pytest.mark.parametrize("name", ["tiny_bert", "tiny_roberta", "tiny_llama"])
+@pytest.mark.parametrize("pooling", ["mean", "max", "cls", "last"])
+def test_every_pooling_equals_a_naive_loop_over_real_tokens(name, pooling, request, texts):
+    folder = request.getfixturevalue(name)
+    features = encoder_of(folder, layers=[0, -1], pooling=pooling).encode(texts[:5]).float()
+    for row, text in enumerate(texts[:5]):
+        expected = torch.cat([naive(folder, text, layer, pooling) for layer in (0, -1)])
+        torch.testing.assert_close(features[row], expected, atol=2e-3, rtol=1e-3)
+
+
+def test_a_real_decoder_is_pooled_over_real_tokens(models_dir, texts):
+    folder = models_dir / "stories260k"
+    for pooling in ("mean", "max", "cls", "last"):
+        features = encoder_of(folder, layers=[-2, -1], pooling=pooling).encode(texts[:4]).float()
+        for row, text in enumerate(texts[:4]):
+            expected = torch.cat([naive(folder, text, layer, pooling) for layer in (-2, -1)])
+            torch.testing.assert_close(features[row], expected, atol=5e-3, rtol=2e-3)
+
+
+def test_a_real_encoder_is_pooled_over_real_tokens(texts):
+    minilm = encoder_of("sentence-transformers/all-MiniLM-L6-v2", layers=[3, -1], pooling=["mean", "cls"])
+    features = minilm.encode(texts[:3]).float()
+    for row, text in enumerate(texts[:3]):
+        parts = [naive(minilm.location, text, layer, p) for layer in (3, -1) for p in ("mean", "cls")]
+        torch.testing.assert_close(features[row], torch.cat(parts), atol=3e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["tiny_bert", "tiny_roberta", "tiny_llama", "minilm"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_company_does_not_change_a_texts_features(name, dtype, request, texts):
+    folder = "sentence-transformers/all-MiniLM-L6-v2" if name == "minilm" else request.getfixturevalue(name)
+    encoder = encoder_of(folder, layers=[0, 1, -1], pooling=["mean", "max", "cls", "last"], dtype=dtype)
+    together = encoder.encode([*texts, LONG, *reversed(texts)])
+    alone = torch.cat([encoder.encode([text]) for text in texts])
+    assert torch.equal(together[: len(texts)], together[len(texts) + 1 :].flip(0))
+    # A matrix product may round its last bit otherwise for another number of rows; float16 shows it rarely.
+    close = {"atol": 1e-3, "rtol": 1e-3} if dtype == "float32" else {"atol": 0.05, "rtol": 0.02}
+    torch.testing.assert_close(together[: len(texts)], alone, **close)
+    if dtype == "float32":
+        assert (together[: len(texts)] != alone).float().mean() < 0.01
+
+
+def test_padding_as_on_a_gpu_does_not_change_features(tiny_bert, tiny_roberta, tiny_llama, texts, monkeypatch):
+    for folder in (tiny_bert, tiny_roberta, tiny_llama):
+        encoder = encoder_of(folder, layers=[-1], pooling=["mean", "max", "cls", "last"])
+        one_length = encoder.encode(texts)
+        monkeypatch.setattr(encoder, "_batches", lambda lengths: iter([list(range(len(lengths)))]))
+        torch.testing.assert_close(encoder.encode(texts), one_length, atol=2e-3, rtol=1e-3)
+
+
+def test_order_is_kept_and_progress_counts_every_text_once(tiny_bert, texts):
+    encoder = encoder_of(tiny_bert)
+    shuffled = [texts[i] for i in (3, 1, 4, 0, 2)]
+    counts: list[int] = []
+    features = encoder.encode(shuffled, progress=counts.append)
+    for row, text in enumerate(shuffled):
+        torch.testing.assert_close(features[row], encoder.encode([text])[0], atol=1e-3, rtol=1e-3)
+    assert sum(counts) == 5
+    assert encoder.encode([]).shape == (0, 32)
+
+
+@pytest.mark.parametrize("name", ["tiny_bert", "tiny_roberta", "tiny_llama"])
+def test_odd_texts_have_finite_features(name, request):
+    encoder = encoder_of(request.getfixturevalue(name), pooling=["mean", "max", "cls", "last"])
+    texts = [text.encode("utf-8", "replace").decode() for text in ODD]
+    assert torch.isfinite(encoder.encode(texts)).all()
+
+
+def test_a_tokenizer_without_special_tokens_turns_nothing_into_one_token(make_llama, tmp_path, texts):
+    encoder = encoder_of(make_llama(tmp_path, bos=False), pooling=["mean", "last"])
+    assert encoder._tokenize(["", "ok"])[0] == [1]
+    features = encoder.encode(["", *texts[:2]])
+    assert torch.isfinite(features).all()
+    torch.testing.assert_close(features[1], encoder.encode([texts[0]])[0], atol=1e-3, rtol=1e-3)
+
+
+def overflowing_llama(make_llama, folder):
+    """A tiny Llama whose MLP exceeds 65,504 inside for "I hate this" and not for "ok"; what comes out fits again."""
+    make_llama(folder)
+    model = LlamaModel.from_pretrained(folder)
+    with torch.no_grad():
+        for layer in model.layers:
+            layer.mlp.gate_proj.weight.mul_(OVERFLOW)
+            layer.mlp.up_proj.weight.mul_(OVERFLOW)
+            layer.mlp.down_proj.weight.mul_(0.01)
+    model.half().save_pretrained(folder)
+    return folder
+
+
+def test_texts_that_overflow_in_float16_and_no_others_are_read_in_float32(make_llama, tmp_path):
+    folder = overflowing_llama(make_llama, tmp_path)
+    texts = ["I hate this", "ok", "so happy that you came"]
+    half, full = encoder_of(folder, dtype="float16"), encoder_of(folder, dtype="float32")
+    with torch.inference_mode():
+        finite = [bool(half._forward([ids]).isfinite().all()) for ids in half._tokenize(texts)]
+    assert finite == [False, True, False], "the test's model must overflow for some texts only"
+    quiet = half.encode(["ok"])
+    frequencies = half.model.rotary_emb.inv_freq.clone()
+    features = half.encode(texts)
+    assert torch.equal(features[[0, 2]], full.encode(texts)[[0, 2]])
+    assert torch.equal(features[1], quiet[0])
+    # The model is as it was before, and so is what it says.
+    assert {p.dtype for p in half.model.parameters()} == {torch.float16}
+    assert half.model.rotary_emb.inv_freq.dtype == frequencies.dtype
+    assert torch.equal(half.model.rotary_emb.inv_freq, frequencies)
+    assert torch.equal(half.encode(["ok"]), quiet)
+
+
+def test_features_that_do_not_fit_name_their_texts(make_llama, tmp_path):
+    folder = make_llama(tmp_path)
+    model, tokenizer = LlamaModel.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    with torch.no_grad():
+        model.embed_tokens.weight[tokenizer.convert_tokens_to_ids("!")] *= 1e8
+    model.save_pretrained(folder)
+    for dtype in ("float32", "float16", "bfloat16"):
+        encoder = encoder_of(folder, dtype=dtype, layers=[0])
+        with pytest.raises(
+            ValueError, match=r"Backbone 'tiny' .* do not fit in float16 for the text\(s\) at index \[1, 3\]"
+        ):
+            encoder.encode(["ok", "wow!", "no", "no!"])
+
+
+def test_layers_and_lengths_beyond_the_backbone_are_refused(tiny_bert, tiny_llama):
+    with pytest.raises(ValueError, match=r"hidden states 0 to 3, but layers names \[4, -5\]"):
+        encoder_of(tiny_bert, layers=[4, -1, -5]).encode(["ok"])
+    with pytest.raises(ValueError, match=r"reads at most 64 tokens. Lower max_length"):
+        encoder_of(tiny_bert, max_length=65).encode(["ok"])
+    # Its tokenizer knows no limit; its configuration does.
+    with pytest.raises(ValueError, match=r"reads at most 128 tokens. Lower max_length"):
+        encoder_of(tiny_llama, max_length=129).encode(["ok"])
+    assert encoder_of(tiny_llama, max_length=128).encode([LONG]).shape == (1, 32)
+
+
+def test_a_backbone_that_is_nowhere_says_what_can_be_done(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(OSError, match=r"not on this machine and the Hub cannot be reached.*recipe 'minilm'"):
+        encoder_of("nobody/nothing-of-this-name").encode(["ok"])
+
+
+def test_pooling_ignores_padding():
+    hidden = torch.tensor([[[1.0, -5.0], [3.0, -1.0], [99.0, 99.0]], [[2.0, 2.0], [4.0, 4.0], [6.0, 0.0]]])
+    mask, lengths = torch.tensor([[True, True, False], [True, True, True]]), torch.tensor([2, 3])
+    assert pool(hidden, mask, lengths, "mean").tolist() == [[2.0, -3.0], [4.0, 2.0]]
+    assert pool(hidden, mask, lengths, "max").tolist() == [[3.0, -1.0], [6.0, 4.0]]
+    assert pool(hidden, mask, lengths, "cls").tolist() == [[1.0, -5.0], [2.0, 2.0]]
+    assert pool(hidden, mask, lengths, "last").tolist() == [[3.0, -1.0], [6.0, 0.0]]
+
+
+def test_features_given_to_forward_score_as_the_texts_do(make_model, texts):
+    for problem in ("multi_label_classification", "single_label_classification"):
+        model = make_model(problem_type=problem, num_members=2, temperature=1.3)
+        logits = model(model.encode(texts)).logits
+        torch.testing.assert_close(model.logits(texts), logits.detach(), atol=1e-6, rtol=0)
+        scores = logits.sigmoid() if problem.startswith("multi") else logits.softmax(dim=1)
+        for row, found in enumerate(model.predict(texts, top_k=None)):
+            expected = {model.config.id2label[i]: scores[row, i].item() for i in range(5)}
+            assert {item["label"]: item["score"] for item in found} == pytest.approx(expected, abs=1e-6)
+            assert [item["score"] for item in found] == sorted((item["score"] for item in found), reverse=True)
+
+
+@pytest.mark.parametrize(("backbones", "tolerance"), [("tiny", 1e-6), ("minilm", 1e-5)])
+def test_a_texts_scores_do_not_depend_on_its_neighbours(make_model, texts, backbones, tolerance):
+    minilm = {"name": "minilm", "model_id": "sentence-transformers/all-MiniLM-L6-v2", "hidden_size": 384}
+    options = {"backbones": [{**minilm, "layers": [0, 3, 6], "pooling": ["mean", "max"], "dtype": "float32"}]}
+    model = make_model() if backbones == "tiny" else make_model(**options, average_backbone=None)
+    together = model.logits([texts[0], LONG, *texts[1:], *ODD]).sigmoid()
+    # One float16 rounding of 2,304 features that falls the other way moves this head's scores by some 1e-6.
+    close = {"atol": tolerance, "rtol": 0}
+    for row, text in ((0, texts[0]), (1, LONG), (4, texts[3]), (len(texts) + 1, ODD[0])):
+        torch.testing.assert_close(model.logits([text]).sigmoid()[0], together[row], **close)
+        torch.testing.assert_close(model.logits([text, LONG]).sigmoid()[0], together[row], **close)
+    order = torch.randperm(len(texts)).tolist()
+    torch.testing.assert_close(model.logits([texts[i] for i in order]), model.logits(texts)[order], atol=1e-5, rtol=0)
+
+
+def test_odd_texts_are_scored_and_no_texts_give_no_scores(make_model):
+    model = make_model()
+    assert torch.isfinite(model.logits(ODD)).all()
+    assert model.predict([]) == []
+    assert model.logits([]).shape == (0, 5)
+    assert all(x.shape[0] == 0 for x in model.encode([]).values())
+    started = time.perf_counter()
+    assert torch.isfinite(model.logits(["happy word " * 50_000])).all()
+    assert time.perf_counter() - started < 10
+
+
+def test_more_texts_than_one_chunk_keep_their_order(make_model):
+    model = make_model(average_backbone=None, backbones=json.loads(json.dumps(make_model().config.backbones[1:2])))
+    texts = ["ok", "I hate this", "no"] * (PREDICT_CHUNK // 3 + 2)
+    logits = model.logits(texts)
+    assert logits.shape == (len(texts), 5)
+    torch.testing.assert_close(logits, logits[:3].repeat(len(texts) // 3, 1), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ("one text", r"Expected a list of texts, got str. For one text, pass \[text\]"),
+        (None, "Expected a list of texts, got NoneType"),
+        (iter(["a"]), "Expected a list of texts, got list_iterator"),
+        (["a", None], r"Input 1 is NoneType \('None'\): expected a text"),
+        (["a", "b", 3.5], r"Input 2 is float \('3.5'\)"),
+        ([b"bytes"], "Input 0 is bytes"),
+        ([["nested"]], "Input 0 is list"),
+    ],
+)
+def test_what_is_no_text_is_named(make_model, inputs, message):
+    model = make_model()
+    for method in (model.predict, model.logits, model.encode):
+        with pytest.raises(ValueError, match=message):
+            method(inputs)
+
+
+def test_logits_are_ordinary_tensors_and_leave_the_model_as_it_was(make_model, texts):
+    model = make_model(dropout=0.5).train()
+    expected = model.logits(texts)
+    assert model.training
+    torch.testing.assert_close(model.logits(texts), expected)
+    with pytest.raises(ValueError, match="expected a text"):
+        model.logits([3])
+    assert model.training
+    assert not expected.is_inference()
+    assert not any(p.is_inference() for p in model.encoder("bert").model.parameters())
+    twin = make_model()
+    with torch.inference_mode():
+        twin.predict(texts[:1])
+    assert not any(p.is_inference() for p in twin.encoder("bert").model.parameters())
+    assert not any(x.is_inference() for x in twin.encode(texts[:1]).values())
+
+
+def test_threads_may_share_a_model_that_has_loaded_nothing_yet(make_model, specs, texts):
+    expected = make_model().predict(texts, top_k=None)
+    model = make_model(backbones=[specs[0] | {"dtype": "float32"}, *specs[1:]])
+    results: dict[int, list] = {}
+    errors: list[BaseException] = []
+    barrier = threading.Barrier(6)
+
+    def work(number: int) -> None:
+        try:
+            barrier.wait(timeout=30)
+            for _ in range(3):
+                results[number] = model.predict(texts, top_k=None)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert not errors
+    for found in results.values():
+        for first, second in zip(found, expected, strict=True):
+            assert [item["label"] for item in first] == [item["label"] for item in second]
+            assert [item["score"] for item in first] == pytest.approx([item["score"] for item in second], abs=1e-6)
+    assert len(results) == 6
