@@ -17,11 +17,9 @@ import numpy as np
 import torch
 from datasets import DatasetDict
 from rich.console import Console
-from rich.logging import RichHandler
 from transformers.utils.logging import disable_progress_bar
 
 from extraction.features import default_cache_dir, extract, pin
-from extraction.sources import load_source
 from extraction.splits import is_multi_label, label_matrix, label_names
 from fusion_model import BackboneEncoder, FusionForSequenceClassification
 from hub_config.card import write_card
@@ -66,11 +64,11 @@ def main(argv: list[str] | None = None) -> Path:
     """
     started = time.perf_counter()
     arguments = parse(sys.argv[1:] if argv is None else argv)
-    data = load_data(arguments)
+    data = arguments.data.load(arguments.training.seed)
     names, multi_label = label_names(data), is_multi_label(data)
     sizes = ", ".join(f"{len(split):,} {name}" for name, split in data.items())
     kind = "several labels a text" if multi_label else "one label a text"
-    console.print(f"[bold]{arguments.data.dataset}[/]: {sizes} texts, {len(names)} labels, {kind}")
+    print(f"{arguments.data.dataset}: {sizes} texts, {len(names)} labels, {kind}")
 
     columns = extract_all(arguments, data)
     extracted = time.perf_counter()
@@ -84,7 +82,7 @@ def main(argv: list[str] | None = None) -> Path:
             lexical = fit_lexical(data["train"]["text"][:], labels["train"], len(names), arguments.training.lexical_c)
             # The head is trained without the channel, so training texts need none of its logits.
             lexical_logits |= {name: lexical(data[name]["text"][:]).numpy() for name in data if name != "train"}
-        console.print(f"lexical channel: {len(lexical.idf):,} terms")
+        print(f"lexical channel: {len(lexical.idf):,} terms")
     feeds = {name: FeatureDataset(columns[name], labels[name], lexical_logits[name]) for name in data}
 
     prior = log_prior(labels["train"], len(names))
@@ -93,7 +91,7 @@ def main(argv: list[str] | None = None) -> Path:
     folder = Path(arguments.training.output_dir or "")
     for number in range(arguments.training.num_runs):
         seed = arguments.training.seed + number
-        console.print(f"run {number + 1} of {arguments.training.num_runs}, seed {seed}")
+        print(f"run {number + 1} of {arguments.training.num_runs}, seed {seed}")
         backbones, tuned_heads = tune_backbones(arguments, data, labels, len(names), seed, feeds)
         config = build_config(arguments, backbones, names, multi_label)
         model = seeded_model(seed, config, columns["train"], lexical, tuned_heads, prior)
@@ -116,24 +114,8 @@ def main(argv: list[str] | None = None) -> Path:
     # Checkpoints hold pickled optimizer states, which have no place in a folder that is published.
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     show_results(report, console)
-    say_how_to_try(folder, data)
+    say_how_to_try(folder)
     return folder
-
-
-def load_data(arguments: Arguments) -> DatasetDict:
-    """The data set that the arguments name."""
-    data = arguments.data
-    return load_source(
-        data.dataset,
-        text_column=data.text_column,
-        label_column=data.label_column,
-        label_separator=data.label_separator,
-        label_mode=data.label_mode,
-        config_name=data.dataset_config,
-        revision=data.dataset_revision,
-        max_rows=data.max_rows,
-        seed=arguments.training.seed,
-    )
 
 
 def extract_all(arguments: Arguments, data: DatasetDict) -> dict[str, dict[str, FeatureColumn]]:
@@ -255,26 +237,19 @@ def write_folder(
     write_card(folder, best.model.config, report, arguments.recipe)
 
 
-def say_how_to_try(folder: Path, data: DatasetDict) -> None:
+def say_how_to_try(folder: Path) -> None:
     """The last lines on the terminal."""
-    console.print(f"\nThe model is in [bold]{folder}[/]. Try it:\n")
-    console.print(
+    print(
+        f"\nThe model is in {folder}. Try it:\n\n"
         "  from transformers import pipeline\n"
         f'  classify = pipeline("text-classification", model="{folder}", trust_remote_code=True)\n'
-        '  classify("You did what?! I am so proud of you!", top_k=3)\n',
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
+        '  classify("You did what?! I am so proud of you!", top_k=3)\n'
     )
 
 
 def run(argv: list[str] | None = None) -> int:
     """`main` with errors in one sentence instead of a traceback; the process's exit status."""
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(message)s",
-        handlers=[RichHandler(console=console, show_path=False, show_time=False)],
-    )
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     for name in ("httpx", "datasets", "transformers", "evaluate", "matplotlib", "accelerate"):
         logging.getLogger(name).setLevel(logging.WARNING)
     datasets.disable_progress_bars()
@@ -283,7 +258,7 @@ def run(argv: list[str] | None = None) -> int:
         main(argv)
     except (ValueError, OSError, RecipeError, FloatingPointError) as error:
         logging.debug("Traceback:", exc_info=True)
-        Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
+        print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
 
