@@ -15,7 +15,7 @@ CPU_BATCH_TOKENS = 4096
 GPU_BATCH_TOKENS = 32768
 # A CPU runs texts of one length together: nothing is padded, which is faster there, and a text's features are the same
 # whatever it is read with (in float32 but for a last bit in thousands of numbers). A GPU, where many small batches cost
-# more than padding, takes texts together whose lengths differ by no more than this share (a small batch waits for more).
+# more than padding, takes texts together whose lengths differ by no more than this share (a small batch waits).
 GPU_LENGTH_RATIO = 0.85
 GPU_SMALL_BATCH = 32
 # `from_pretrained` changes torch's defaults while it runs, so one backbone is loaded at a time, whatever the threads.

@@ -44,8 +44,19 @@ def run(*flags: object) -> dict:
 
 def test_a_csv_with_columns_of_other_names_becomes_a_model_that_tells_its_labels_apart(csv, tmp_path, cache, capsys):
     out = tmp_path / "out"
-    report = run("--dataset", csv, "--text_column", "remark", "--label_column", "feeling", "--cache_dir", cache,
-                 "--output_dir", out, *QUICK)  # fmt: skip
+    report = run(
+        "--dataset",
+        csv,
+        "--text_column",
+        "remark",
+        "--label_column",
+        "feeling",
+        "--cache_dir",
+        cache,
+        "--output_dir",
+        out,
+        *QUICK,
+    )
     assert report["labels"] == ["bad", "good"]
     assert report["dataset"] == "feelings.csv"
     assert report["test"] is None
@@ -57,8 +68,12 @@ def test_a_csv_with_columns_of_other_names_becomes_a_model_that_tells_its_labels
         "bad",
     ]
     assert sorted(p.name for p in out.iterdir() if p.suffix != ".py") == [
-        "README.md", "config.json", "figures", "metrics.json", "model.safetensors"
-    ]  # fmt: skip
+        "README.md",
+        "config.json",
+        "figures",
+        "metrics.json",
+        "model.safetensors",
+    ]
 
 
 def test_comma_separated_names_train_a_multi_label_model_with_a_threshold_each(tmp_path, cache):
@@ -134,8 +149,26 @@ def test_the_llmembed_recipe_runs_with_stand_ins_over_several_seeds(tmp_path, ca
     places = {"llama2": "llama", "bert": "bert", "roberta": "roberta"}
     flags = [f"{name}={standin(kind, tmp_path / kind)}" for name, kind in places.items()]
     out = tmp_path / "out"
-    report = run("--recipe", "llmembed", "--dataset", "sample", "--label_mode", "single", "--max_rows", 120,
-                 "--num_runs", 2, "--num_train_epochs", 1, "--backbone", *flags, "--cache_dir", cache, "--output_dir", out)  # fmt: skip
+    report = run(
+        "--recipe",
+        "llmembed",
+        "--dataset",
+        "sample",
+        "--label_mode",
+        "single",
+        "--max_rows",
+        120,
+        "--num_runs",
+        2,
+        "--num_train_epochs",
+        1,
+        "--backbone",
+        *flags,
+        "--cache_dir",
+        cache,
+        "--output_dir",
+        out,
+    )
     assert [r["seed"] for r in report["runs"]] == [42, 43]
     assert report["test"]["accuracy"]["std"] >= 0
     model = AutoModel.from_pretrained(out, trust_remote_code=True)
@@ -145,8 +178,24 @@ def test_the_llmembed_recipe_runs_with_stand_ins_over_several_seeds(tmp_path, ca
 
 def test_a_fine_tuned_backbone_travels_in_the_model_folder(csv, tmp_path, cache):
     source, out = standin("distilbert", tmp_path / "distilbert"), tmp_path / "out"
-    run("--recipe", "distilbert_finetune", "--backbone", f"distilbert={source}", "--dataset", csv,
-        "--text_column", "remark", "--label_column", "feeling", "--finetune_epochs", 1, "--cache_dir", cache, "--output_dir", out)  # fmt: skip
+    run(
+        "--recipe",
+        "distilbert_finetune",
+        "--backbone",
+        f"distilbert={source}",
+        "--dataset",
+        csv,
+        "--text_column",
+        "remark",
+        "--label_column",
+        "feeling",
+        "--finetune_epochs",
+        1,
+        "--cache_dir",
+        cache,
+        "--output_dir",
+        out,
+    )
     before = AutoModel.from_pretrained(out, trust_remote_code=True).predict(TEXTS, top_k=None)
     moved = out.rename(tmp_path / "moved")
     source.rename(tmp_path / "gone")
@@ -157,8 +206,25 @@ def test_a_fine_tuned_backbone_travels_in_the_model_folder(csv, tmp_path, cache)
 
 def test_frozen_and_tuned_backbones_are_fused_into_one_model(csv, tmp_path, cache):
     tuned, out = standin("bert", tmp_path / "bert"), tmp_path / "out"
-    run("--recipe", "minilm_tuned", "--backbone", f"minilm_tuned={tuned}", "--dataset", csv,
-        "--text_column", "remark", "--label_column", "feeling", "--finetune_epochs", 1, "--cache_dir", cache, "--output_dir", out, *QUICK)  # fmt: skip
+    run(
+        "--recipe",
+        "minilm_tuned",
+        "--backbone",
+        f"minilm_tuned={tuned}",
+        "--dataset",
+        csv,
+        "--text_column",
+        "remark",
+        "--label_column",
+        "feeling",
+        "--finetune_epochs",
+        1,
+        "--cache_dir",
+        cache,
+        "--output_dir",
+        out,
+        *QUICK,
+    )
     model = AutoModel.from_pretrained(out, trust_remote_code=True)
     assert set(model.tuned_heads) == {"minilm_tuned"}
     assert len(model.heads) == model.config.num_members
