@@ -1,0 +1,160 @@
+"""The demo over any published or local model.
+
+python app.py --model FOLDER_OR_ID
+python app.py                          # MODEL_ID, else the newest local model, else one trained on the sample
+"""
+
+import os
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+import argparse
+import logging
+import sys
+import tempfile
+from pathlib import Path
+
+import gradio as gr
+
+from demo import about_tab
+from demo.compare import Compare
+from demo.endpoints import add_endpoints
+from demo.find import comparable, main_model
+from demo.limits import MAX_MEGABYTES
+from demo.many_texts import ManyTexts
+from demo.one_text import OneText
+from demo.reader import Shelf
+
+STYLE = Path(__file__).parent / "demo" / "style.css"
+# Requests that are worked on at a time; those that wait together are read together.
+AT_A_TIME = 32
+MOST_WAITING = 512
+# Visitors whose last answer is remembered; a call of an endpoint is one, too.
+SESSIONS = 1000
+# Every so many seconds, files that are older than so many are deleted.
+KEEP = (60, 1200)
+PRIVACY = "Nothing that you type or upload is flagged or kept; results wait twenty minutes for their download."
+TOGGLE_DARK = "() => { document.body.classList.toggle('dark'); }"
+
+
+def theme() -> gr.themes.Base:
+    """Colours for light and dark; only fonts that the reader's machine has."""
+    return gr.themes.Soft(
+        primary_hue="violet",
+        secondary_hue="violet",
+        neutral_hue="slate",
+        radius_size="lg",
+        font=["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"],
+        font_mono=["ui-monospace", "SFMono-Regular", "Menlo", "monospace"],
+    ).set(
+        block_radius="*radius_xl",
+        block_border_width="1px",
+        block_border_color="*border_color_primary",
+        block_title_background_fill="none",
+        block_title_background_fill_dark="none",
+        block_title_text_color="*body_text_color_subdued",
+        block_title_text_color_dark="*body_text_color_subdued",
+        block_title_padding="0",
+        block_label_background_fill="none",
+        block_label_background_fill_dark="none",
+        block_label_text_color="*body_text_color_subdued",
+        block_label_text_color_dark="*body_text_color_subdued",
+    )
+
+
+def build_page(shelf: Shelf, files: Path) -> gr.Blocks:
+    """The whole page.
+
+    Args:
+        shelf: The models.
+        files: Folder that gradio keeps its files in.
+
+    Returns:
+        Blocks with a queue, not launched.
+    """
+    with gr.Blocks(title="Emotions in a text", analytics_enabled=False, delete_cache=KEEP) as page:
+        add_endpoints(shelf)  # first: a name that a function of the page has, too, goes to the endpoint
+        with gr.Row(elem_id="top"):
+            gr.Markdown(f"# Emotions in a text\nread by **{shelf.main.name}**", elem_id="title")
+            dark = gr.Button("◐", elem_id="dark", scale=0, min_width=48, size="sm")
+        with gr.Accordion("Thresholds and number of bars", open=False, elem_id="controls"), gr.Row():
+            own = gr.Checkbox(True, label="Each label's own threshold", elem_id="own", min_width=200)
+            threshold = gr.Slider(
+                0, 1, 0.5, step=0.01, label="One threshold for all", interactive=False, elem_id="threshold"
+            )
+            top_k = gr.Slider(
+                1, len(shelf.main.labels), min(8, len(shelf.main.labels)), step=1, label="Bars", elem_id="top-k"
+            )
+        own.change(
+            lambda use: gr.update(interactive=not use), own, threshold, api_visibility="private", show_progress="hidden"
+        )
+        with gr.Tabs():
+            with gr.Tab("One text", id="one"):
+                OneText(shelf.main).build(page, (own, threshold, top_k))
+            with gr.Tab("Many texts", id="many"):
+                ManyTexts(shelf.main, files).build(own, threshold)
+            with gr.Tab("Compare", id="compare"):
+                Compare(shelf).build((own, threshold, top_k))
+            with gr.Tab("About", id="about"):
+                about_tab.build(shelf.main)
+        gr.Markdown(PRIVACY, elem_id="privacy")
+        dark.click(None, js=TOGGLE_DARK, api_visibility="private")
+    return page.queue(default_concurrency_limit=AT_A_TIME, max_size=MOST_WAITING)
+
+
+def launch(page: gr.Blocks, **options) -> tuple:
+    """Serve the page.
+
+    Args:
+        page: From `build_page`.
+        options: Passed on to gradio's `launch`.
+    """
+    return page.launch(
+        theme=theme(),
+        css_paths=STYLE,
+        max_file_size=MAX_MEGABYTES * 2**20,
+        footer_links=["api", "settings"],
+        ssr_mode=False,
+        state_session_capacity=SESSIONS,
+        show_error=False,
+        **options,
+    )
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The command line; a Space has variables in its place."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--model", default=os.environ.get("MODEL_ID"), help="Folder or Hub id, with @revision if wanted."
+    )
+    parser.add_argument(
+        "--compare",
+        nargs="*",
+        default=os.environ.get("COMPARE_MODELS", "").split(),
+        help="Models that can be compared with it: folders or Hub ids, with @revision if wanted.",
+    )
+    parser.add_argument("--host", default=None, help="Address to listen on (127.0.0.1; a Space sets its own).")
+    parser.add_argument("--port", type=int, default=None, help="Port to listen on (the first free one from 7860 on).")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Start the demo and serve until it is stopped; the process's exit status."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    options = parse(sys.argv[1:] if arguments is None else arguments)
+    try:
+        model = main_model(options.model)
+        shelf = Shelf(model, comparable(model, options.compare))
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    with tempfile.TemporaryDirectory(prefix="emotions-") as folder:
+        os.environ["GRADIO_TEMP_DIR"] = folder  # uploads and results go when the demo goes
+        launch(build_page(shelf, Path(folder)), server_name=options.host, server_port=options.port)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,31 @@
+"""The tab on the model itself."""
+
+import gradio as gr
+
+from . import show
+from .about import about
+from .reader import Reader
+
+
+def build(reader: Reader) -> None:
+    """Lay out what the model's folder says of it."""
+    facts = about(reader)
+    gr.HTML(show.render("facts", about=facts), elem_id="facts")
+    if facts.limits:
+        gr.Markdown(f"### Limits\n\n{facts.limits}", elem_id="limits", sanitize_html=True)
+    if facts.by_label:
+        gr.Markdown("### By label")
+        gr.Dataframe(
+            facts.by_label,
+            headers=["label", "F1", "precision", "recall", "examples", "threshold"],
+            datatype=["str", "number", "number", "number", "number", "number"],
+            interactive=False,
+            max_height=460,
+            show_label=False,
+            elem_id="by-label",
+        )
+    if facts.pictures:
+        gr.HTML(show.figures(facts.pictures), elem_id="figures")
+    if facts.card:
+        with gr.Accordion("The model's card", open=False):
+            gr.Markdown(facts.card, sanitize_html=True, elem_id="card")

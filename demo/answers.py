@@ -1,0 +1,62 @@
+"""From scores to what is said of a text: labels in order, each with its threshold, and which of them are named."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .reader import Reader
+
+
+@dataclass(frozen=True)
+class Emotion:
+    """One label's part of an answer.
+
+    Args:
+        label: Its name.
+        score: Its probability.
+        threshold: The probability from which on it is named; None where the best label alone is.
+        named: Whether the model asserts it.
+    """
+
+    label: str
+    score: float
+    threshold: float | None
+    named: bool
+
+
+def answer(reader: Reader, scores: np.ndarray, threshold: float | None = None) -> list[Emotion]:
+    """All labels of one text, best first.
+
+    Args:
+        reader: Whose scores they are.
+        scores: Probabilities `(labels,)`.
+        threshold: Used in place of the labels' own thresholds.
+
+    Returns:
+        An Emotion for each label.
+    """
+    values = scores.tolist()
+    order = sorted(range(len(values)), key=values.__getitem__, reverse=True)
+    needed: list[float | None] = [threshold] * len(values)
+    if threshold is None and reader.thresholds is not None:
+        needed = list(reader.thresholds)
+    best = order[0]
+    emotions = []
+    for place in order:
+        limit = needed[place]
+        named = place == best if limit is None else values[place] >= limit
+        emotions.append(Emotion(reader.labels[place], values[place], limit, named))
+    return emotions
+
+
+def as_json(emotions: list[Emotion], top_k: int | None = None) -> list[dict]:
+    """Emotions for an endpoint; scores with six digits."""
+    return [
+        {
+            "label": emotion.label,
+            "score": round(emotion.score, 6),
+            "threshold": None if emotion.threshold is None else round(emotion.threshold, 6),
+            "named": emotion.named,
+        }
+        for emotion in emotions[:top_k]
+    ]

@@ -1,0 +1,58 @@
+"""Requests that wait at the same time are read together."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+
+import numpy as np
+
+# Texts that are read together; a longer request is read on its own.
+MAX_BATCH = 256
+
+
+class SharedBatches:
+    """Calls `read` with the texts of everyone who waits, and gives each caller the rows of its own texts.
+
+    There is no thread of its own: of the callers that wait, one reads for all. It does so in its own context, which is
+    how a GPU that is lent by the request knows for whom it works.
+
+    Args:
+        read: Texts to an array with a row for each.
+    """
+
+    def __init__(self, read: Callable[[list[str]], np.ndarray]):
+        self.read = read
+        self.turn = threading.Lock()
+        self.guard = threading.Lock()
+        self.waiting: deque[tuple[list[str], Future]] = deque()
+
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        """Rows of `texts`, read alone or with others'."""
+        mine: Future = Future()
+        with self.guard:
+            self.waiting.append((list(texts), mine))
+        while not mine.done():
+            with self.turn:
+                if not mine.done():
+                    self._read_waiting()
+        return mine.result()
+
+    def _read_waiting(self) -> None:
+        """Read the requests that have waited longest, up to MAX_BATCH texts."""
+        requests: list[tuple[list[str], Future]] = []
+        room = MAX_BATCH
+        with self.guard:
+            while self.waiting and (not requests or len(self.waiting[0][0]) <= room):
+                requests.append(self.waiting.popleft())
+                room -= len(requests[-1][0])
+        try:
+            rows = self.read([text for texts, _ in requests for text in texts])
+        except BaseException as error:
+            for _, future in requests:
+                future.set_exception(error)
+            return
+        start = 0
+        for texts, future in requests:
+            future.set_result(rows[start : start + len(texts)])
+            start += len(texts)

@@ -1,0 +1,235 @@
+"""The tab for many texts: pasted lines or a file, a table, a distribution, downloads."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import pandas as pd
+
+from . import show
+from .downloads import results_frame, write_results
+from .limits import MAX_CHARACTERS, MAX_MEGABYTES, MAX_ROWS, RefusalError, check_texts, check_threshold
+from .reader import Reader
+from .tables import KINDS, Table, read_table, texts_of
+
+# Texts between two steps of the progress bar; between them, other visitors are served.
+CHUNK = 64
+# Characters of a text that the table shows; the downloads hold all.
+SHOWN = 300
+
+
+def take_upload(upload: dict | None) -> Table:
+    """Read an upload into memory and remove it from the disk at once.
+
+    Args:
+        upload: What gradio says of a file that it has found to be this visitor's upload: `path` and `orig_name`.
+
+    Raises:
+        RefusalError: there is no upload, or it cannot be read.
+    """
+    if upload is None:
+        raise RefusalError("There is no file: choose one first.")
+    path = Path(upload["path"])
+    name = upload.get("orig_name") or path.name
+    try:
+        data = path.read_bytes()
+        path.unlink()
+    except FileNotFoundError:
+        raise RefusalError(f"'{name[:80]}' is no longer here, as uploads are not kept: choose it again.") from None
+    return read_table(name, data)
+
+
+def in_chunks(reader: Reader, texts: list[str]) -> Iterator[tuple[int, np.ndarray]]:
+    """Read texts a chunk at a time; texts without any characters are left unread.
+
+    Yields:
+        How many texts are done, and scores `(len(texts), labels)`, NaN where nothing was read (yet).
+    """
+    scores = np.full((len(texts), len(reader.labels)), np.nan, dtype=np.float32)
+    for start in range(0, len(texts), CHUNK):
+        rows = [row for row in range(start, min(start + CHUNK, len(texts))) if texts[row].strip()]
+        if rows:
+            scores[rows] = reader.scores([texts[row] for row in rows])
+        yield min(start + CHUNK, len(texts)), scores
+
+
+def count_named(reader: Reader, scores: np.ndarray, threshold: float | None) -> np.ndarray:
+    """How many texts each label is named for, `(labels,)`."""
+    read = scores[~np.isnan(scores[:, 0])]
+    if threshold is None and reader.thresholds is None:
+        return np.bincount(read.argmax(axis=1), minlength=len(reader.labels)) if len(read) else np.zeros(0, int)
+    limits = np.array(reader.thresholds if threshold is None else [threshold] * len(reader.labels))
+    return (read.astype(np.float64) >= limits).sum(axis=0)
+
+
+class ManyTexts:
+    """Handlers and layout of the tab.
+
+    Args:
+        reader: The main model.
+        folder: Where gradio keeps files, and deletes them when they are old.
+    """
+
+    def __init__(self, reader: Reader, folder: Path):
+        self.reader = reader
+        self.folder = folder
+
+    def upload(self, file: dict | None) -> tuple:
+        """An upload becomes a table in memory: table, empty file field, column choice, a sentence."""
+        try:
+            table = take_upload(file)
+        except RefusalError as refusal:
+            return None, None, gr.update(visible=False), show.notice(str(refusal))
+        column = gr.update(choices=list(table.columns), value=table.likely_column(), visible=True)
+        rows = f"{table.rows:,} row{'s' if table.rows != 1 else ''}"
+        sentence = f"{table.name}: {rows}, read into memory; the file itself was not kept. Choose the column and start."
+        return table, None, column, show.notice(sentence, "hint")
+
+    def run(
+        self,
+        lines: str,
+        table: Table | None,
+        column: str | None,
+        own: bool,
+        threshold: float,
+        progress=gr.Progress(),  # noqa: B008 (gradio's way to ask for it)
+    ) -> Iterator[tuple]:
+        """Read everything; yields distribution, table, both downloads, the cancel button."""
+        nothing = (None, gr.update(interactive=False), gr.update(interactive=False), gr.update(interactive=False))
+        limit = None if own else threshold
+        try:
+            if table is not None:
+                name, texts = table.name, texts_of(table, column)
+            else:
+                name, texts = "texts", check_texts([line for line in (lines or "").splitlines() if line.strip()])
+        except RefusalError as refusal:
+            yield show.notice(str(refusal)), *nothing
+            return
+        running = (*nothing[:3], gr.update(interactive=True))
+        yield show.notice(f"Reading {len(texts):,} texts …", "hint"), *running
+        started = time.perf_counter()
+        for done, scores in in_chunks(self.reader, texts):
+            progress((done, len(texts)), unit="texts")
+            counts = count_named(self.reader, scores, limit)
+            yield show.distribution(self.reader, counts, done, len(texts)), *running
+        frame = results_frame(self.reader, texts, scores, limit)
+        table_file, packed_file = write_results(frame, self.folder, name)
+        seconds = time.perf_counter() - started
+        yield (
+            show.distribution(self.reader, counts, len(texts), len(texts), seconds),
+            self.table(frame, scores),
+            gr.update(value=table_file, interactive=True),
+            gr.update(value=packed_file, interactive=True),
+            gr.update(interactive=False),
+        )
+
+    def table(self, frame: pd.DataFrame, scores: np.ndarray) -> pd.DataFrame:
+        """What the page shows of the results."""
+        read = ~np.isnan(scores[:, 0])
+        best = np.where(read, np.nan_to_num(scores).argmax(axis=1), 0)
+        highest = np.take_along_axis(scores, best[:, None], axis=1)[:, 0]
+        return pd.DataFrame(
+            {
+                "text": [text if len(text) <= SHOWN else text[:SHOWN] + " …" for text in frame["text"]],
+                "emotions": frame["emotions"],
+                "highest score": [
+                    f"{self.reader.labels[place]} {score:.2f}" if there else ""
+                    for place, score, there in zip(best, highest, read, strict=True)
+                ],
+            }
+        )
+
+    def cancel(self) -> tuple:
+        """After a cancel: a sentence, and nothing to cancel any more."""
+        return show.notice("Cancelled. Nothing was kept.", "hint"), gr.update(interactive=False)
+
+    def classify_file(self, file: dict | None, column: str | None, threshold: float | None) -> tuple[dict, str, str]:
+        """Read a file: a summary, and the results as CSV and Parquet."""
+        try:
+            table = take_upload(file)
+            limit = check_threshold(threshold)
+            column = column or table.likely_column()
+            texts = texts_of(table, column)
+        except RefusalError as refusal:
+            raise gr.Error(str(refusal), print_exception=False) from None
+        *_, (_, scores) = in_chunks(self.reader, texts)
+        counts = count_named(self.reader, scores, limit)
+        summary = {
+            "rows": len(texts),
+            "column": column,
+            "named": {label: int(n) for label, n in zip(self.reader.labels, counts, strict=True)},
+        }
+        return summary, *write_results(results_frame(self.reader, texts, scores, limit), self.folder, table.name)
+
+    def build(self, own: gr.Checkbox, threshold: gr.Slider) -> None:
+        """Lay out the tab and connect it."""
+        held = gr.State(time_to_live=3600)
+        with gr.Row(equal_height=False):
+            with gr.Column(scale=5, min_width=300):
+                lines = gr.Textbox(
+                    label="One text a line",
+                    placeholder="I can't wait for the weekend!\nWhy would anyone do that?",
+                    lines=6,
+                    max_lines=10,
+                    elem_id="lines",
+                )
+                file = gr.File(
+                    label="or a file",
+                    file_types=list(KINDS),
+                    height=150,
+                    elem_id="file",
+                )
+                gr.HTML(show.render("file_limits", rows=MAX_ROWS, megabytes=MAX_MEGABYTES, characters=MAX_CHARACTERS))
+                column = gr.Dropdown(label="Column with the texts", visible=False, elem_id="column")
+                with gr.Row():
+                    go = gr.Button("Read them", variant="primary", elem_id="read-many", scale=3, min_width=140)
+                    stop = gr.Button("Cancel", variant="stop", interactive=False, elem_id="cancel", min_width=100)
+            with gr.Column(scale=6, min_width=300):
+                status = gr.HTML(
+                    show.notice("The distribution appears here.", "hint"), elem_id="status", min_height=200
+                )
+        table = gr.Dataframe(
+            headers=["text", "emotions", "highest score"],
+            datatype="str",
+            type="pandas",
+            interactive=False,
+            wrap=True,
+            max_height=420,
+            column_widths=["48%", "28%", "24%"],
+            show_label=False,
+            elem_id="table",
+        )
+        with gr.Row():
+            as_csv = gr.DownloadButton("Download CSV", interactive=False, elem_id="csv")
+            as_parquet = gr.DownloadButton("Download Parquet", interactive=False, elem_id="parquet")
+
+        private: dict[str, Any] = {"api_visibility": "private"}
+        # Without gradio's own reading of the file, which would leave a copy on the disk.
+        file.upload(self.upload, file, [held, file, column, status], preprocess=False, **private)
+        lines.input(lambda: (None, gr.update(visible=False)), None, [held, column], show_progress="hidden", **private)
+        run = go.click(
+            self.run,
+            [lines, held, column, own, threshold],
+            [status, table, as_csv, as_parquet, stop],
+            show_progress_on=status,
+            concurrency_limit=4,
+            **private,
+        )
+        stop.click(self.cancel, None, [status, stop], cancels=run, queue=False, show_progress="hidden", **private)
+
+        with gr.Row(visible=False):
+            api_file = gr.File(label="file", file_types=list(KINDS))
+            api_column = gr.Textbox(label="column", value="")
+            api_threshold = gr.Number(label="threshold", value=None)
+            outputs = [gr.JSON(label="summary"), gr.File(label="csv"), gr.File(label="parquet")]
+            gr.Button().click(
+                self.classify_file,
+                [api_file, api_column, api_threshold],
+                outputs,
+                preprocess=False,
+                api_name="classify_file",
+                concurrency_limit=4,
+            )

@@ -1,0 +1,138 @@
+"""A published model as the demo uses it: loaded by `pipeline(…)`, read in shared batches."""
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .gpu import on_gpu  # isort: skip (before torch)
+import torch
+from transformers import pipeline
+
+from .batching import SharedBatches
+from .limits import RefusalError
+
+logger = logging.getLogger(__name__)
+# Models beside the main one that are held in memory at a time.
+MAX_OTHERS = 2
+
+
+class Reader:
+    """A model that is ready to read.
+
+    Args:
+        source: Folder or Hub id, with `@revision` for a branch, tag or commit of a Hub repo.
+
+    Raises:
+        ValueError: the model cannot be loaded, or is not one of this project's kind.
+    """
+
+    def __init__(self, source: str):
+        self.name = short_name(source)
+        self.source, self.revision = split_source(source)
+        try:
+            classify: Any = pipeline(
+                "text-classification",
+                model=self.source,
+                revision=self.revision,
+                trust_remote_code=True,
+                device="cuda" if torch.cuda.is_available() else "cpu",
+            )
+        except (OSError, ValueError, KeyError, ImportError) as error:
+            raise ValueError(f"The model '{source}' cannot be loaded: {' '.join(str(error).split())[:400]}") from error
+        config = classify.model.config
+        if config.model_type != "fusion":
+            raise ValueError(f"The model '{source}' is of the kind '{config.model_type}': expected 'fusion'.")
+        self.labels: list[str] = [config.id2label[place] for place in range(config.num_labels)]
+        self.multi_label = config.problem_type == "multi_label_classification"
+        own = config.thresholds or [0.5] * len(self.labels)
+        self.thresholds: list[float] | None = [float(value) for value in own] if self.multi_label else None
+        self.parts: list[str] = classify.model.parts
+        self.backbones = {spec["name"]: spec["model_id"] for spec in config.backbones}
+        places = config.label2id
+
+        @on_gpu
+        def read(texts: list[str], without: str | None = None) -> np.ndarray:
+            if without is None:
+                answers = classify(texts, top_k=None)
+            else:
+                answers = classify.model.predict(texts, top_k=None, without=without)
+            scores = np.zeros((len(texts), len(places)), dtype=np.float32)
+            for row, found in enumerate(answers):
+                for item in found:
+                    scores[row, places[item["label"]]] = item["score"]
+            return scores
+
+        self._read = read
+        self.scores = SharedBatches(read)
+        # Backbones load when first used: before the first visitor waits, and before a GPU process is split off.
+        self.scores(["Good morning!"])
+
+    def scores_without(self, part: str, text: str) -> np.ndarray:
+        """Scores `(labels,)` of a text when one of `parts` is left out."""
+        with self.scores.turn:
+            return self._read([text], part)[0]
+
+
+def split_source(source: str) -> tuple[str, str | None]:
+    """`user/model@v1` to `("user/model", "v1")`; a folder, or an id without a revision, has None in its place."""
+    if Path(source).is_dir():
+        return source, None
+    repo, _, revision = source.partition("@")
+    return repo, revision or None
+
+
+def short_name(source: str) -> str:
+    """What a visitor calls a model: a folder's own name without the path to it, or the Hub id."""
+    return Path(source).resolve().name if Path(source).is_dir() else source
+
+
+class Shelf:
+    """The models that visitors can choose from; the main one stays, of the others the last used are kept.
+
+    Args:
+        main: Folder or Hub id of the main model.
+        others: Folders or Hub ids that can be chosen besides. Nothing else is ever loaded, as a model brings its own
+            code.
+    """
+
+    def __init__(self, main: str, others: Sequence[str] = ()):
+        self.main = Reader(main)
+        self._sources = {short_name(source): source for source in others}
+        self._sources.pop(self.main.name, None)
+        self._others: OrderedDict[str, Reader] = OrderedDict()
+        self._guard = threading.Lock()
+        if torch.cuda.is_available():
+            for name in self.names[1 : 1 + MAX_OTHERS]:
+                self.take(name)
+
+    @property
+    def names(self) -> list[str]:
+        """What can be chosen, the main model first."""
+        return [self.main.name, *self._sources]
+
+    def take(self, name: str) -> Reader:
+        """The model called `name`.
+
+        Raises:
+            RefusalError: it is not among `names`, or cannot be loaded.
+        """
+        if name == self.main.name:
+            return self.main
+        if name not in self._sources:
+            raise RefusalError(f"There is no model '{str(name)[:100]}' here: choose one of {', '.join(self.names)}.")
+        with self._guard:
+            if name not in self._others:
+                try:
+                    self._others[name] = Reader(self._sources[name])
+                except ValueError:
+                    logger.exception("A model to compare with cannot be loaded.")
+                    raise RefusalError(f"The model '{name}' cannot be loaded at the moment.") from None
+                if len(self._others) > MAX_OTHERS:
+                    self._others.popitem(last=False)
+            self._others.move_to_end(name)
+            return self._others[name]
