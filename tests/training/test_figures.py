@@ -9,7 +9,7 @@ from PIL import Image
 from training.figures import LONGEST_NAME, _neighbours, _short, write_figures
 
 FILES = ["f1_by_label.png", "confusion.png", "calibration.png"]
-ODD = ["😂 laughing", "<b>bold</b> & <script>", "a $x^2 b$ \\frac", "喜び", "two\nlines", "_", "", "x" * 400]
+ODD = ["😂 laughing", "<b>bold</b> & <script>", "a $x^$ \\frac", "喜び", "two\nlines", "_", "", "x" * 400]
 
 
 def draw(folder, names: list[str], rows: int = 60, supported: bool = True, split: str = "test") -> list[Image.Image]:
