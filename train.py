@@ -222,8 +222,9 @@ def write_folder(
     base_ids: dict[str, str],
 ) -> None:
     """Model, metrics, figures and card; the figures show test where there is one."""
-    write_model(best.model, folder, arguments.training.bundle_backbones, base_ids)
+    folder.mkdir(parents=True, exist_ok=True)
     write_metrics(folder, report)
+    write_model(best.model, folder, arguments.training.bundle_backbones, base_ids)
     split = "test" if "test" in feeds else "validation"
     truth = feeds[split].labels
     probabilities = to_probabilities(best.logits[split] / best.calibration.temperature, truth.ndim == 2)

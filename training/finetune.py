@@ -15,7 +15,7 @@ import torch
 from datasets import DatasetDict
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import DataCollatorWithPadding, PrinterCallback, set_seed
+from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback, set_seed
 
 from extraction.features import cache_key
 from fusion_model.backbones import num_slots
@@ -39,7 +39,9 @@ class EndToEnd(nn.Module):
         num_labels: Number of labels.
     """
 
-    def __init__(self, backbone: nn.Module, spec: dict, num_labels: int):
+    backbone: PreTrainedModel
+
+    def __init__(self, backbone: PreTrainedModel, spec: dict, num_labels: int):
         super().__init__()
         self.backbone = backbone
         self.spec = spec
@@ -117,7 +119,7 @@ def _train(
     options: RecipeArguments,
     seed: int,
     folder: Path,
-) -> tuple[EndToEnd, object]:
+) -> tuple[EndToEnd, PreTrainedTokenizerBase]:
     """The Trainer's part."""
     set_seed(seed)
     encoder = BackboneEncoder({**spec, "dtype": "float32"})

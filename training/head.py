@@ -5,9 +5,11 @@ import logging
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
+from torch import nn
 from transformers import (
     EarlyStoppingCallback,
     PrinterCallback,
@@ -19,6 +21,7 @@ from transformers import (
 
 from fusion_model import FusionConfig, FusionForSequenceClassification
 from fusion_model.encoder import resolve_dtype
+from fusion_model.head import FusionHead, Standardise
 from fusion_model.lexical import LexicalChannel
 
 from .arguments import Arguments
@@ -72,11 +75,13 @@ def build_model(
         model.tuned_heads[name].load_state_dict(weights)
     model.tuned_heads.requires_grad_(False)
     for head in model.heads:
-        if head.linear_skip is not None:
+        linear = cast(FusionHead, head).linear_skip
+        if linear is not None:
             # Starts as what is known before any text is read: each label's share of the training set.
-            head.linear_skip.weight.data.zero_()
-            head.linear_skip.bias.data.copy_(prior)
-    for name, layer in model.standardise.items():
+            linear.weight.data.zero_()
+            linear.bias.data.copy_(prior)
+    for name, module in model.standardise.items():
+        layer = cast(Standardise, module)
         mean, deviation = columns[name].moments()
         layer.mean.copy_(torch.from_numpy(mean))
         # A constant feature tells nothing, and dividing by its deviation would blow up what is not constant later.
@@ -113,7 +118,7 @@ class HeadTrainer(Trainer):
 
     def floating_point_ops(self, inputs):
         """Six operations a parameter and example; the Trainer's own count wants token ids."""
-        return 6 * len(inputs["labels"]) * sum(p.numel() for p in self.model.parameters())
+        return 6 * len(inputs["labels"]) * sum(p.numel() for p in cast(nn.Module, self.model).parameters())
 
 
 def quick_score(logits: np.ndarray, labels: np.ndarray, num_labels: int) -> dict[str, float]:
@@ -124,7 +129,8 @@ def quick_score(logits: np.ndarray, labels: np.ndarray, num_labels: int) -> dict
     predicted = logits.argmax(axis=1).astype(np.int32)
     names = [str(i) for i in range(num_labels)]
     result = metric(False).compute(predictions=predicted, references=labels.astype(np.int32), label_names=names)
-    assert result is not None
+    if result is None:
+        return {}  # on every rank but the first
     return {name: result[name] for name in ("accuracy", "macro_f1", "weighted_f1")}
 
 
@@ -151,6 +157,7 @@ def train_head(
 
     Raises:
         FloatingPointError: the loss is not finite; the message says what to change.
+        ValueError: label smoothing was asked for with a loss that has none.
     """
     options = arguments.training
     multi_label = model.config.problem_type == "multi_label_classification"
@@ -158,7 +165,10 @@ def train_head(
     if options.class_balanced_beta:
         counts = train.labels.sum(axis=0) if multi_label else np.bincount(train.labels, minlength=model.num_labels)
         weight = class_balanced_weights(torch.from_numpy(np.asarray(counts)), options.class_balanced_beta)
-    best_by = options.metric_for_best_model
+    loss = options.loss or ("bce" if multi_label else "cross_entropy")
+    if options.label_smoothing_factor and loss != "cross_entropy":
+        raise ValueError(f"--label_smoothing_factor belongs to the loss cross_entropy, but the loss is {loss}.")
+    best_by = options.metric_for_best_model or "loss"
     if best_by == "auto":
         best_by = "macro_f1" if multi_label else "accuracy"
     steps_an_epoch = -(-len(train) // (options.per_device_train_batch_size * options.gradient_accumulation_steps))
@@ -177,7 +187,7 @@ def train_head(
         data_collator=ready_batch,
         compute_metrics=lambda p: quick_score(p.predictions, p.label_ids, model.num_labels),
         callbacks=[EarlyStoppingCallback(options.early_stopping_patience)],
-        loss=options.loss or ("bce" if multi_label else "cross_entropy"),
+        loss=loss,
         loss_weight=weight,
         label_smoothing=options.label_smoothing_factor,
     )

@@ -4,7 +4,7 @@ import json
 import math
 import platform
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -64,7 +64,7 @@ def versions() -> dict[str, str]:
     }
 
 
-def summarise(runs: list[dict]) -> dict | None:
+def summarise(runs: Sequence[dict | None]) -> dict | None:
     """Mean and deviation over runs.
 
     Args:
@@ -73,20 +73,23 @@ def summarise(runs: list[dict]) -> dict | None:
     Returns:
         `{metric: {"mean": ..., "std": ...}}` (population deviation), `per_label` alike; None without a split.
     """
-    if any(run is None for run in runs):
+    present = [run for run in runs if run is not None]
+    if len(present) < len(runs):
         return None
 
     def spread(values: list[float]) -> dict[str, float]:
         return {"mean": float(np.mean(values)), "std": float(np.std(values))}
 
-    result: dict = {key: spread([run[key] for run in runs]) for key in runs[0] if isinstance(runs[0][key], float)}
+    result: dict = {
+        key: spread([run[key] for run in present]) for key, value in present[0].items() if isinstance(value, float)
+    }
     result["per_label"] = {
         label: {
-            key: value if key == "support" else spread([run["per_label"][label][key] for run in runs])
+            key: value if key == "support" else spread([run["per_label"][label][key] for run in present])
             for key, value in figures.items()
             if value is not None
         }
-        for label, figures in runs[0]["per_label"].items()
+        for label, figures in present[0]["per_label"].items()
     }
     return result
 

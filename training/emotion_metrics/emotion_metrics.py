@@ -59,7 +59,7 @@ class EmotionMetrics(evaluate.Metric):
             name: precision_recall_fscore_support(truth, predicted, average=name, zero_division=0)[:3]
             for name in ("macro", "micro", "weighted")
         }
-        result = {
+        result: dict = {
             "accuracy": exact,
             "macro_f1": float(averages["macro"][2]),
             "micro_f1": float(averages["micro"][2]),
