@@ -17,7 +17,7 @@ train: install
 	$(BIN)/python train.py --dataset sample
 
 test: install
-	$(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 lint: install
 	$(BIN)/ruff check .
