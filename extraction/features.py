@@ -14,6 +14,7 @@ import pyarrow as pa
 import torch
 import transformers
 from datasets import Dataset, Features, List, Value, concatenate_datasets
+from huggingface_hub import resolve_revision
 from tqdm.auto import tqdm
 from transformers import AutoConfig
 
@@ -49,8 +50,11 @@ def pin(spec: dict) -> dict:
     """
     encoder = BackboneEncoder(spec)
     config = encoder._load(AutoConfig)
-    commit = getattr(config, "_commit_hash", None)
-    return {**spec, "hidden_size": config.hidden_size, "revision": commit or spec["revision"]}
+    revision = spec["revision"]
+    if "local_files_only" not in encoder.load_kwargs:
+        # The configuration is in the cache by now, and so is the commit that it came from.
+        revision = resolve_revision(encoder.location, revision=revision, local_files_only=True).resolved
+    return {**spec, "hidden_size": config.hidden_size, "revision": revision}
 
 
 def cache_key(texts: list[str], spec: dict, device: torch.device) -> str:

