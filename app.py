@@ -48,6 +48,8 @@ def theme() -> gr.themes.Base:
         font=["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"],
         font_mono=["ui-monospace", "SFMono-Regular", "Menlo", "monospace"],
     ).set(
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_400",
         block_radius="*radius_xl",
         block_border_width="1px",
         block_border_color="*border_color_primary",
@@ -117,7 +119,7 @@ def launch(page: gr.Blocks, **options) -> tuple:
         footer_links=["api", "settings"],
         ssr_mode=False,
         state_session_capacity=SESSIONS,
-        show_error=False,
+        show_error=True,
         **options,
     )
 

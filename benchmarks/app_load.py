@@ -1,0 +1,144 @@
+"""Many visitors at a time: are all answered, each for its own text, by a demo that does not grow?
+
+python -m benchmarks.app_load --model outputs/minilm-go_emotions --clients 64 --requests 5000
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+SUBJECTS = ("I", "My sister", "The teacher", "Nobody", "Everyone", "The old dog", "Our neighbour", "He")
+VERBS = ("loved", "hated", "feared", "missed", "celebrated", "ignored", "regretted", "enjoyed")
+OBJECTS = ("the party", "that film", "the exam", "this silence", "a long winter", "the surprise", "every mistake")
+
+
+def sentence(number: int) -> str:
+    """A text of its own for each request."""
+    words = (part[number // step % len(part)] for part, step in ((SUBJECTS, 1), (VERBS, 8), (OBJECTS, 64)))
+    return " ".join([*words, f"on day {number}."])
+
+
+def resident_mb(pid: int) -> float:
+    """Resident memory of a process."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+def start(model: str) -> tuple[subprocess.Popen, str]:
+    """Start the demo as a process of its own, and wait until it answers."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "app.py", "--model", model, "--port", str(port)], cwd=ROOT, stdout=subprocess.DEVNULL
+    )
+    url = f"http://127.0.0.1:{port}"
+    for _ in range(240):
+        if process.poll() is not None:
+            raise RuntimeError("The demo did not start: see above.")
+        try:
+            if httpx.get(url, timeout=5).status_code == 200:
+                return process, url
+        except httpx.TransportError:
+            time.sleep(0.5)
+    raise RuntimeError("The demo did not answer within two minutes.")
+
+
+async def classify(client: httpx.AsyncClient, url: str, text: str) -> dict:
+    """One request as curl would send it: a POST, then the event stream of its answer."""
+    event = (await client.post(f"{url}/gradio_api/call/classify", json={"data": [text, None, 3]})).raise_for_status()
+    stream = await client.get(f"{url}/gradio_api/call/classify/{event.json()['event_id']}")
+    kind, payload = stream.text.strip().split("\n\n")[-1].split("\n", 1)
+    if kind != "event: complete":
+        raise RuntimeError(f"{kind}: {payload[:200]}")
+    return json.loads(payload.removeprefix("data: "))[0]
+
+
+async def run(url: str, pid: int, clients: int, requests: int) -> dict:
+    """Send all requests; errors, answers to another's text, seconds, and memory on the way."""
+    numbers = iter(range(requests))
+    seconds: list[float] = []
+    errors: list[str] = []
+    wrong: list[str] = []
+    scores: dict[int, list] = {}
+    memory: list[float] = []
+
+    async def visitor(client: httpx.AsyncClient) -> None:
+        for number in numbers:
+            text = sentence(number)
+            started = time.perf_counter()
+            try:
+                answer = await classify(client, url, text)
+            except (httpx.HTTPError, RuntimeError) as error:
+                errors.append(f"{type(error).__name__}: {error}")
+                continue
+            seconds.append(time.perf_counter() - started)
+            if answer["text"] != text:
+                wrong.append(text)
+            if number % 50 == 0:
+                scores[number] = answer["emotions"]
+            if len(seconds) % max(1, requests // 10) == 0:
+                memory.append(resident_mb(pid))
+
+    limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients)
+    async with httpx.AsyncClient(timeout=120, limits=limits) as client:
+        for number in range(2 * clients):  # connections, threads and caches are there before the clock runs
+            await classify(client, url, sentence(number))
+        memory.append(resident_mb(pid))
+        started = time.perf_counter()
+        await asyncio.gather(*(visitor(client) for _ in range(clients)))
+        total = time.perf_counter() - started
+        for number, before in scores.items():  # the same texts again, alone
+            alone = (await classify(client, url, sentence(number)))["emotions"]
+            if any(
+                a["label"] != b["label"] or abs(a["score"] - b["score"]) > 1e-3
+                for a, b in zip(alone, before, strict=True)
+            ):
+                wrong.append(sentence(number))
+    return {
+        "seconds": seconds,
+        "errors": errors,
+        "wrong": wrong,
+        "total": total,
+        "memory": memory,
+        "checked": len(scores),
+    }
+
+
+def main() -> int:
+    """Print the figures; 1 if a request failed or was answered for another's text."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", required=True, help="Folder or Hub id.")
+    parser.add_argument("--clients", type=int, default=64)
+    parser.add_argument("--requests", type=int, default=5000)
+    options = parser.parse_args()
+    process, url = start(options.model)
+    try:
+        result = asyncio.run(run(url, process.pid, options.clients, options.requests))
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+    p50, p99 = np.percentile(result["seconds"], [50, 99]) * 1000
+    memory = ", ".join(f"{value:.0f}" for value in result["memory"])
+    print(f"{options.requests:,} requests by {options.clients} clients on {os.cpu_count()} cores")
+    print(f"errors {len(result['errors'])}, answers to another's text {len(result['wrong'])}", end=" ")
+    print(f"({result['checked']} compared with the same text read alone)")
+    print(f"{len(result['seconds']) / result['total']:.1f} requests a second, p50 {p50:.0f} ms, p99 {p99:.0f} ms")
+    print(f"memory in MB after the warm-up and each tenth: {memory}")
+    for problem in [*result["errors"], *result["wrong"]][:5]:
+        print(problem)
+    return 1 if result["errors"] or result["wrong"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

