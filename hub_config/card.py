@@ -1,6 +1,7 @@
 """The model card: rendered from the configuration and metrics.json alone."""
 
 import re
+import shlex
 from pathlib import Path
 
 import jinja2
@@ -29,6 +30,23 @@ DATASETS: dict[str, dict[str, str | None]] = {
         "title": "EmpatheticDialogues (Rashkin et al., 2019)",
     },
 }
+LLAMA_NOTICE = (
+    "Llama 2 is licensed under the LLAMA 2 Community License, Copyright (c) Meta Platforms, Inc. All Rights Reserved."
+)
+# What a machine is taken to draw while it trains, for want of a meter.
+ASSUMED_WATTS = 100
+# Every figure of the report that goes into the front matter: the Hub's name of the metric, and ours.
+INDEXED = {
+    "macro_f1": ("f1", "Macro F1"),
+    "micro_f1": ("f1", "Micro F1"),
+    "weighted_f1": ("f1", "Weighted F1"),
+    "accuracy": ("accuracy", "Accuracy"),
+    "macro_precision": ("precision", "Macro precision"),
+    "macro_recall": ("recall", "Macro recall"),
+    "mean_average_precision": ("mean_average_precision", "Mean average precision"),
+    "calibration_error": ("calibration_error", "Calibration error"),
+    "loss": ("loss", "Loss"),
+}
 METRIC_NAMES = {"macro_f1": "Macro F1", "micro_f1": "Micro F1", "weighted_f1": "Weighted F1", "accuracy": "Accuracy"}
 
 
@@ -47,7 +65,7 @@ def model_licence(dataset: str, backbone_ids: list[str]) -> str:
         return "other"
     if "-nc-" in str(known["licence"]):
         return str(known["licence"])
-    return "llama2" if any("llama-2" in model_id.lower() for model_id in backbone_ids) else "apache-2.0"
+    return "llama2" if uses_llama(backbone_ids) else "apache-2.0"
 
 
 def cell(value: object) -> str:
@@ -67,6 +85,31 @@ def spread(figure: dict[str, float], digits: int, runs: int) -> str:
 def on_hub(name: str) -> bool:
     """Whether a name can be a Hub id, `user/name`, and is no path of this machine."""
     return re.fullmatch(r"[\w.-]+/[\w.-]+", name) is not None and not Path(name).exists()
+
+
+def uses_llama(backbone_ids: list[str]) -> bool:
+    """Whether the Llama 2 licence, and its notice, apply."""
+    return any("llama-2" in model_id.lower() for model_id in backbone_ids)
+
+
+def eval_results(report: dict, dataset: dict[str, str | None]) -> list[EvalResult]:
+    """Every figure of the report for the front matter, with its deviation over the seeds."""
+    return [
+        EvalResult(
+            task_type="text-classification",
+            dataset_type=dataset["id"] or "custom",
+            dataset_name=str(dataset["title"]),
+            dataset_split=split,
+            metric_type=kind,
+            metric_name=title,
+            metric_value=round(report[split][key]["mean"], 4),
+            metric_args={"std": round(report[split][key]["std"], 4), "seeds": len(report["runs"])},
+        )
+        for split in ("test", "validation")
+        if report[split] is not None
+        for key, (kind, title) in INDEXED.items()
+        if key in report[split]
+    ]
 
 
 def write_card(folder: Path, config: FusionConfig, report: dict, recipe: Recipe) -> None:
@@ -96,23 +139,17 @@ def write_card(folder: Path, config: FusionConfig, report: dict, recipe: Recipe)
         tags=["emotion", "text-classification", "llmembed", "custom_code"],
         metrics=["f1", "accuracy"],
         model_name=name,
-        eval_results=[
-            EvalResult(
-                task_type="text-classification",
-                dataset_type=dataset["id"] or "custom",
-                dataset_name=str(dataset["title"]),
-                dataset_split=split,
-                metric_type="accuracy" if key == "accuracy" else "f1",
-                metric_name=title,
-                metric_value=round(report[split][key]["mean"], 4),
-            )
-            for key, title in METRIC_NAMES.items()
-        ],
+        eval_results=eval_results(report, dataset),
+        # base_model takes ids alone, and what was read is one commit of each.
+        backbones=[
+            f"{spec['model_id']}@{spec['revision'] or 'as installed'}" for spec in specs if on_hub(spec["model_id"])
+        ]
+        or None,
     )
     environment = jinja2.Environment(
         trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined, autoescape=False
     )
-    environment.filters |= {"cell": cell, "spread": spread}
+    environment.filters |= {"cell": cell, "spread": spread, "quoted": lambda name: shlex.quote(" ".join(name.split()))}
     body = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         name=name,
         config=config,
@@ -124,6 +161,9 @@ def write_card(folder: Path, config: FusionConfig, report: dict, recipe: Recipe)
         tuned=[spec for spec in specs if spec["tuned"]],
         dataset=dataset,
         metric_names=METRIC_NAMES,
+        llama_notice=LLAMA_NOTICE if uses_llama([spec["model_id"] for spec in specs]) else None,
+        watt_hours=report["timings"]["total_seconds"] * ASSUMED_WATTS / 3600,
+        watts=ASSUMED_WATTS,
         multi_label=config.problem_type == "multi_label_classification",
     )
     ModelCard(f"---\n{data.to_yaml()}\n---\n\n{body}").save(folder / "README.md")

@@ -48,9 +48,10 @@ def make_report(
     validation = {**run, "cross_fitted_macro_f1": 0.45} if multi_label else run
     return {
         "dataset": dataset,
+        "label_mode": "auto",
         "recipe": "minilm",
         "commit": None,
-        "versions": {"python": "3.11", "torch": "2.13.0", "transformers": "5.23.0"},
+        "versions": {"python": "3.11", "machine": "x86_64", "torch": "2.13.0", "transformers": "5.23.0"},
         "rows": {"train": 3000, "validation": 400, **({"test": 400} if test else {})},
         "parameters": 1_234_567,
         "timings": {"extract_seconds": 1.0, "train_seconds": 2.0, "total_seconds": 3.0},
@@ -115,10 +116,13 @@ def test_the_front_matter_is_what_the_hubs_client_expects(tmp_path, case):
     assert card.data.pipeline_tag == "text-classification"
     assert card.data.library_name == "transformers"
     assert card.data.base_model == ["sentence-transformers/all-MiniLM-L6-v2"]
-    results = {result.metric_name: result for result in card.data.eval_results}
-    assert set(results) == {"Macro F1", "Micro F1", "Weighted F1", "Accuracy"}
-    assert results["Macro F1"].metric_value == 0.5
-    assert results["Macro F1"].dataset_split == ("test" if case["test"] else "validation")
+    results = {(result.dataset_split, result.metric_name): result for result in card.data.eval_results}
+    splits = {"test", "validation"} if case["test"] else {"validation"}
+    names = {"Macro F1", "Micro F1", "Weighted F1", "Accuracy", "Loss"}
+    assert set(results) == {(split, name) for split in splits for name in names}
+    for split in splits:
+        assert results[split, "Macro F1"].metric_value == 0.5
+        assert results[split, "Macro F1"].metric_args == {"std": 0.0, "seeds": case["seeds"]}
     assert card.data.to_dict()["model-index"][0]["name"] == "my_model"
 
 
@@ -220,3 +224,16 @@ def test_the_data_set_is_named_with_its_licence_where_that_is_known(tmp_path, da
 )
 def test_the_licence_is_the_strictest_of_what_the_model_was_made_from(dataset, backbones, licence):
     assert model_licence(dataset, backbones) == licence
+
+
+def test_llama_2_brings_its_notice_and_a_non_commercial_data_set_its_ban(tmp_path):
+    llama = make_config(True, NAMES)
+    llama.backbones[0]["model_id"] = "meta-llama/Llama-2-7b-chat-hf"
+    text = write(tmp_path, llama, dataset="empathetic_dialogues")
+    assert "Copyright (c) Meta Platforms, Inc. All Rights Reserved." in text
+    assert "**Not for commercial use**" in text
+    assert ModelCard(text).data.license == "cc-by-nc-4.0"
+    plain = write(tmp_path, dataset="go_emotions")
+    assert "Meta Platforms" not in plain
+    assert "commercial use" not in plain
+    assert "@inproceedings{demszky2020goemotions,\n  title = {{GoEmotions}: A Dataset" in plain
