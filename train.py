@@ -23,6 +23,7 @@ from extraction.features import default_cache_dir, extract, pin
 from extraction.splits import is_multi_label, label_matrix, label_names
 from fusion_model import BackboneEncoder, FusionForSequenceClassification
 from hub_config.card import write_card
+from hub_config.publish import prepare, publish
 from hub_config.recipes import RecipeError
 from training.arguments import Arguments, parse
 from training.calibration import to_probabilities
@@ -64,6 +65,8 @@ def main(argv: list[str] | None = None) -> Path:
     """
     started = time.perf_counter()
     arguments = parse(sys.argv[1:] if argv is None else argv)
+    # Who may not publish is told so before an hour of training, not after it.
+    target = prepare(arguments.training) if arguments.training.push_to_hub else None
     data = arguments.data.load(arguments.training.seed)
     names, multi_label = label_names(data), is_multi_label(data)
     sizes = ", ".join(f"{len(split):,} {name}" for name, split in data.items())
@@ -115,6 +118,8 @@ def main(argv: list[str] | None = None) -> Path:
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     show_results(report, console)
     say_how_to_try(folder)
+    if target is not None:
+        publish(folder, target, token=arguments.training.hub_token, console=console)
     return folder
 
 

@@ -1,4 +1,4 @@
-"""Loads a model as a stranger does and prints its scores: run in a process of its own, never imported.
+"""Loads a model as a stranger does and prints its scores: run in a process of its own.
 
 python -I clean_load.py MODEL [REVISION] [CACHE_DIR]
 """

@@ -15,12 +15,15 @@ from pathlib import Path
 from huggingface_hub import HfApi, constants, get_token
 from rich.console import Console
 from rich.table import Table
+from transformers import TrainingArguments
 
 from fusion_model.backbones import hub_is_reachable
 
 from .checks import check_card, check_files, files_of
+from .clean_load import TEXTS
 from .errors import PublishError
 from .remote import Change, State, Target, compare, look, sentences, stale, upload
+from .space_upload import publish_space
 
 HERE = Path(__file__).parent
 # The same weights on the same machine: what differs by more was damaged on its way.
@@ -62,12 +65,14 @@ def publish(
     check_files(folder, files)
     online = not dry_run or (hub_is_reachable() and bool(token or get_token()))
     state = look(api, target) if online else State(target.repo_id)
-    contents = repository_files(folder, files, state.repo_id)
+    space = Target(space_id, private=target.private, kind="space") if space_id else None
+    space_state = look(api, space) if space and online else None
     if online:
         with sentences("The check of the card", state.repo_id):
             check_card(folder / "README.md").validate()
     with console.status("loading the folder in a process of its own"):
         before = load_scores(str(folder.resolve()))
+    contents = repository_files(folder, files, state.repo_id, before)
     changes, deleted = compare(contents, state), stale(contents, state)
     show_plan(console, target, state, changes, deleted, space_id)
     changed = bool(deleted) or any(change.action != "same" for change in changes)
@@ -86,29 +91,59 @@ def publish(
     if target.tag and target.tag not in state.tags:
         with sentences(f"Tagging commit {commit[:7]} of '{state.repo_id}'", state.repo_id):
             api.create_tag(state.repo_id, tag=target.tag, revision=commit)
-    if space_id:
-        from .space_upload import publish_space
-
-        publish_space(api, space_id, state.repo_id, private=target.private, console=console)
+    if space and space_state:
+        publish_space(api, space, space_state, state.repo_id, folder, console)
     console.print(f"{constants.ENDPOINT}/{state.repo_id}", style="bold")
     return commit
 
 
-def repository_files(folder: Path, files: list[Path], repo_id: str) -> dict[str, Path | bytes]:
-    """What the repository is to hold: the folder, with the card naming the repository, and what an endpoint needs.
+def prepare(options: TrainingArguments) -> Target:
+    """Where train.py is to publish, once the Hub has said that it may.
+
+    Args:
+        options: `hub_model_id` (the output folder's name if left out), `hub_private_repo`, `hub_revision`, `hub_token`.
+
+    Returns:
+        The target.
+
+    Raises:
+        PublishError: see `look`.
+    """
+    target = Target(
+        options.hub_model_id or Path(options.output_dir or "model").resolve().name,
+        private=bool(options.hub_private_repo),
+        revision=options.hub_revision,
+    )
+    look(HfApi(token=options.hub_token), target)
+    return target
+
+
+def repository_files(
+    folder: Path, files: list[Path], repo_id: str, scores: list[dict[str, float]]
+) -> dict[str, Path | bytes]:
+    """What the repository is to hold: the folder, the card naming the repository, and what an endpoint needs.
 
     Args:
         folder: The model folder.
         files: Its files.
         repo_id: Named in the card's example in place of the folder.
+        scores: What the model says of `clean_load.TEXTS`: the card's examples.
 
     Returns:
         Path in the repository -> file or bytes.
     """
     contents: dict[str, Path | bytes] = {file.relative_to(folder).as_posix(): file for file in files}
-    text = (folder / "README.md").read_text(encoding="utf-8")
-    name = check_card(folder / "README.md").data.to_dict()["model-index"][0]["name"]
-    contents["README.md"] = text.replace(f'"{name}"', f'"{repo_id}"').encode("utf-8")
+    card = check_card(folder / "README.md")
+    name = card.data.to_dict()["model-index"][0]["name"]
+    card.text = card.text.replace(f'"{name}"', f'"{repo_id}"')
+    card.data["widget"] = [
+        {
+            "text": text,
+            "output": [{"label": label, "score": round(score, 4)} for label, score in list(ranked.items())[:3]],
+        }
+        for text, ranked in list(zip(TEXTS, scores, strict=True))[:3]
+    ]
+    contents["README.md"] = str(card).encode("utf-8")
     contents["handler.py"] = HERE / "handler.py"
     versions = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["versions"]
     contents["requirements.txt"] = f"transformers=={versions['transformers']}\n".encode()
