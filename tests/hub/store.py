@@ -158,7 +158,10 @@ class Store:
             files = {str(f.relative_to(files)): f.read_bytes() for f in sorted(files.rglob("*")) if f.is_file()}
         head = repo.find(ref) or repo.find("main")
         assert head is not None
-        tree = head.tree | {path: self.entry(path, content) for path, content in files.items()}
+        # What the Hub converts has a history and a tree of its own.
+        tree = ({} if ref.startswith("refs/convert/") else head.tree) | {
+            path: self.entry(path, content) for path, content in files.items()
+        }
         commit = repo.commit(ref, tree, "seed", "seed", head.id)
         self.save()
         return repo, commit
