@@ -31,7 +31,7 @@ STYLE = Path(__file__).parent / "demo" / "style.css"
 AT_A_TIME = 32
 MOST_WAITING = 512
 # Visitors whose last answer is remembered; a call of an endpoint is one, too.
-SESSIONS = 1000
+SESSIONS = 256
 # Every so many seconds, files that are older than so many are deleted.
 KEEP = (60, 1200)
 PRIVACY = "Nothing that you type or upload is flagged or kept; results wait twenty minutes for their download."

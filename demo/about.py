@@ -1,6 +1,5 @@
 """What a model says of itself: metrics.json, the card and the pictures in its folder."""
 
-import base64
 import json
 import re
 from dataclasses import dataclass, field
@@ -19,8 +18,8 @@ HEADLINE = {
 }
 PICTURES = {
     "f1_by_label.png": "F1 by label",
-    "calibration.png": "Calibration: of the scores near a value, the share that was right",
-    "confusion.png": "Confusion: what was asserted where a label was true",
+    "calibration.png": "Calibration",
+    "confusion.png": "Confusion",
 }
 
 
@@ -35,7 +34,7 @@ class About:
         split: The split that the figures are from.
         headline: Figures by name.
         by_label: Rows of label, F1, precision, recall, examples, threshold.
-        pictures: PNG files as base64, by title.
+        pictures: Paths of PNG files, by title.
         card: The card's text, without its front matter, pictures and outside links.
         limits: The card's section on limits.
     """
@@ -81,7 +80,7 @@ def about(reader: Reader) -> About:
         headline={title: _figure(figures[key]) for key, title in HEADLINE.items() if key in figures},
         by_label=_by_label(reader, figures.get("per_label", {})),
         pictures={
-            title: base64.b64encode((folder / "figures" / name).read_bytes()).decode("ascii")
+            title: str(folder / "figures" / name)
             for name, title in PICTURES.items()
             if (folder / "figures" / name).is_file()
         },

@@ -25,7 +25,9 @@ def build(reader: Reader) -> None:
             elem_id="by-label",
         )
     if facts.pictures:
-        gr.HTML(show.figures(facts.pictures), elem_id="figures")
+        with gr.Row(elem_id="figures"):
+            for title, file in facts.pictures.items():
+                gr.Image(file, label=title, buttons=["fullscreen"], interactive=False, min_width=280)
     if facts.card:
         with gr.Accordion("The model's card", open=False):
             gr.Markdown(facts.card, sanitize_html=True, elem_id="card")

@@ -3,19 +3,27 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 
 import numpy as np
 
+# All reading happens in one thread: torch keeps memory and helpers of its own for each thread that ever used it.
+_worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader")
 # Texts that are read together; a longer request is read on its own.
 MAX_BATCH = 256
+
+
+def in_one_thread(read: Callable[..., np.ndarray], *arguments: object) -> np.ndarray:
+    """The result of `read`, run in the one thread that reads, in the caller's context."""
+    return _worker.submit(copy_context().run, read, *arguments).result()
 
 
 class SharedBatches:
     """Calls `read` with the texts of everyone who waits, and gives each caller the rows of its own texts.
 
-    There is no thread of its own: of the callers that wait, one reads for all. It does so in its own context, which is
-    how a GPU that is lent by the request knows for whom it works.
+    Of the callers that wait, one reads for all, in its own context: that is how a GPU that is lent by the request
+    knows for whom it works.
 
     Args:
         read: Texts to an array with a row for each.
@@ -47,7 +55,7 @@ class SharedBatches:
                 requests.append(self.waiting.popleft())
                 room -= len(requests[-1][0])
         try:
-            rows = self.read([text for texts, _ in requests for text in texts])
+            rows = in_one_thread(self.read, [text for texts, _ in requests for text in texts])
         except BaseException as error:
             for _, future in requests:
                 future.set_exception(error)

@@ -13,7 +13,7 @@ from .gpu import on_gpu  # isort: skip (before torch)
 import torch
 from transformers import pipeline
 
-from .batching import SharedBatches
+from .batching import SharedBatches, in_one_thread
 from .limits import RefusalError
 
 logger = logging.getLogger(__name__)
@@ -74,8 +74,7 @@ class Reader:
 
     def scores_without(self, part: str, text: str) -> np.ndarray:
         """Scores `(labels,)` of a text when one of `parts` is left out."""
-        with self.scores.turn:
-            return self._read([text], part)[0]
+        return in_one_thread(self._read, [text], part)[0]
 
 
 def split_source(source: str) -> tuple[str, str | None]:

@@ -1,11 +1,10 @@
 """Answers as HTML. Every text goes through Jinja's autoescaping: what a person typed is shown, never run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import jinja2
 import numpy as np
-from markupsafe import Markup
 
 from .answers import Emotion
 from .explain import Explanation
@@ -23,7 +22,7 @@ _environment = jinja2.Environment(
 )
 _environment.filters["percent"] = lambda value: f"{100 * value:.2f}".rstrip("0").rstrip(".")
 _environment.filters["score"] = lambda value: f"{value:.2f}"
-_environment.filters["signed"] = lambda value: f"{value:+.2f}".replace("-", "−")
+_environment.filters["signed"] = lambda value: "±0.00" if abs(value) < 0.005 else f"{value:+.2f}".replace("-", "−")
 
 
 def render(template: str, **values: object) -> str:
@@ -131,8 +130,3 @@ def differences(names: Sequence[str], answers: Sequence[Sequence[Emotion]]) -> s
         first=[label for label in ordered if label in named[0] and label not in named[1]],
         second=[label for label in ordered if label in named[1] and label not in named[0]],
     )
-
-
-def figures(pictures: Mapping[str, str]) -> str:
-    """Pictures as data, so that no file needs to be served."""
-    return render("figures", pictures={title: Markup(data) for title, data in pictures.items()})

@@ -180,9 +180,7 @@ def _read_parquet(name: str, data: bytes) -> dict[str, list[str]]:
         _check_shape(name, file.metadata.num_rows, len(schema.names))
         if sum(group.total_byte_size for group in groups) > MAX_UNPACKED:
             raise RefusalError(f"'{name}' holds more than {MAX_UNPACKED // 2**20} MB when unpacked.")
-        wanted = [
-            field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
-        ]
+        wanted = [field.name for field in schema if _holds_text(field.type)]
         if not wanted:
             raise RefusalError(f"'{name}' has no column of texts: its columns are {', '.join(schema.names)[:300]}.")
         packed = pq.ParquetFile(io.BytesIO(data), read_dictionary=wanted).read(columns=wanted)
@@ -209,6 +207,12 @@ def _read_parquet(name: str, data: bytes) -> dict[str, list[str]]:
         raise RefusalError(
             f"'{name}' is not a Parquet file that can be read: {str(error).splitlines()[0][:200]}"
         ) from None
+
+
+def _holds_text(kind: pa.DataType) -> bool:
+    """Whether a column is of texts, packed or not."""
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
 
 
 def _check_shape(name: str, rows: int, columns: int) -> None:

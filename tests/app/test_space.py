@@ -36,7 +36,7 @@ def test_requirements_are_pinned_and_name_what_the_demo_imports(space):
         imported |= set(re.findall(r"^ *(?:from|import) ([a-z]\w*)", text, re.M | re.I))
     own = {"demo", "app", *(name.lower() for name in sys.stdlib_module_names)}
     # These come with gradio or transformers, spaces with the Space itself.
-    carried = {"jinja2", "markupsafe", "regex", "spaces"}
+    carried = {"regex", "spaces"}
     assert {name.lower() for name in imported} - own - carried <= named
 
 
