@@ -89,7 +89,7 @@ def empathetic_dialogues(rows: int = 90) -> dict[str, bytes]:
     return files
 
 
-def backbone(folder: Path, kind: str) -> Path:
+def backbone(folder: Path, kind: str, layers: int = 2) -> Path:
     """A tiny random `bert`, `roberta` or `llama` with a tokenizer that knows the sample's words."""
     words = sorted({word for row in sentences("train", 400) for word in row["text"].lower().split()})
     special = {"bert": ["[PAD]", "[UNK]", "[CLS]", "[SEP]"], "roberta": ["<s>", "<pad>", "</s>", "<unk>"]}.get(
@@ -110,7 +110,7 @@ def backbone(folder: Path, kind: str) -> Path:
         model = LlamaModel(LlamaConfig(**size, hidden_size=32, num_hidden_layers=6, max_position_embeddings=512))
         tokens = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
     elif kind == "bert":
-        model = BertModel(BertConfig(**size, hidden_size=24, num_hidden_layers=2, max_position_embeddings=512))
+        model = BertModel(BertConfig(**size, hidden_size=24, num_hidden_layers=layers, max_position_embeddings=512))
         tokens = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
     else:
         model = RobertaModel(RobertaConfig(**size, hidden_size=16, num_hidden_layers=2, max_position_embeddings=514))

@@ -35,6 +35,7 @@ def test_train_on_go_emotions_and_push_in_one_command_then_again_without_the_hub
     assert "google-research-datasets/go_emotions" in card
 
     hub.stop()
+    began = time.perf_counter()
     warm = client([*command])
     assert warm.returncode == 0, warm.stderr
     started = time.perf_counter()
@@ -42,7 +43,7 @@ def test_train_on_go_emotions_and_push_in_one_command_then_again_without_the_hub
     assert cold.returncode == 1
     assert "is not in the local cache and the Hub" in cold.stderr
     assert "Use `--dataset sample`, which needs no network" in cold.stderr
-    assert time.perf_counter() - started < 20
+    assert time.perf_counter() - started < started - began, "no half a minute of retries"
 
 
 def test_empathetic_dialogues_give_one_situation_a_conversation(hub, client):
