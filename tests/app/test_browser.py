@@ -253,7 +253,10 @@ def test_the_model_tells_about_itself(page):
     page.wait_for_selector("#facts .tile:has-text('macro F1')")
     pictures = page.locator("#figures img")
     assert pictures.count() == 3
-    assert pictures.evaluate_all("all => all.every(picture => picture.complete && picture.naturalWidth > 200)")
+    # Served as files, so they arrive after the page that names them.
+    page.wait_for_function(
+        "[...document.querySelectorAll('#figures img')].every(image => image.complete && image.naturalWidth > 200)"
+    )
     assert "Not to be used to judge people" in page.locator("#limits").inner_text()
     page.locator("#by-label").get_by_text("gratitude").locator("visible=true").first.wait_for()
 
