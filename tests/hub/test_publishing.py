@@ -274,3 +274,38 @@ def test_an_upload_that_meets_a_fault_says_what_it_was_and_a_second_run_complete
     assert {"old.txt", "theirs.txt"} <= set(tree), "what others put there stays"
     assert "figures/old.png" not in tree, "what an earlier upload of ours left goes"
     assert requests(hub, "PUT /upload/")[0][2] == 500
+
+
+@pytest.mark.slow
+def test_a_dry_run_sends_nothing_and_a_space_goes_up_beside_its_model(hub, client, trained):
+    command = [*PUBLISH, str(trained["plain"]), "--repo_id", "alice/shown", "--space_id", "alice/demo"]
+    dry = client([*command, "--dry_run"], token="alice-write")
+    assert dry.returncode == 0, dry.stderr
+    assert "model.safetensors" in dry.stdout
+    assert "Space: alice/demo, showing alice/shown" in dry.stdout
+    assert ("models", "alice/shown") not in hub.app.store.repos
+    assert ("spaces", "alice/demo") not in hub.app.store.repos
+
+    run = client(command, token="alice-write")
+    assert run.returncode == 0, run.stderr
+    space = hub.app.store.repos["spaces", "alice/demo"]
+    tree = space.find("main").tree
+    assert {"app.py", "README.md", "requirements.txt", "demo/reader.py"} <= set(tree)
+    card = (hub.app.store.objects / tree["README.md"].sha256).read_text()
+    assert "sdk: gradio" in card
+    assert "alice/shown" in card
+    assert space.variables["MODEL_ID"]["value"] == "alice/shown"
+
+
+@pytest.mark.slow
+def test_a_branch_and_a_pull_request_leave_main_as_it_was(hub, client, trained):
+    command = [*PUBLISH, str(trained["plain"]), "--repo_id", "alice/careful"]
+    branch = client([*command, "--revision", "trial"], token="alice-write")
+    assert branch.returncode == 0, branch.stderr
+    repo = hub.app.store.repos["models", "alice/careful"]
+    assert "model.safetensors" in repo.find("trial").tree
+    assert "model.safetensors" not in repo.find("main").tree
+    request = client([*command, "--create_pr"], token="alice-write")
+    assert request.returncode == 0, request.stderr
+    assert "model.safetensors" in repo.find("refs/pr/1").tree
+    assert "model.safetensors" not in repo.find("main").tree
