@@ -299,10 +299,11 @@ def test_a_dry_run_sends_nothing_and_a_space_goes_up_beside_its_model(hub, clien
 
 @pytest.mark.slow
 def test_a_branch_and_a_pull_request_leave_main_as_it_was(hub, client, trained):
-    command = [*PUBLISH, str(trained["plain"]), "--repo_id", "alice/careful"]
+    command = [*PUBLISH, str(trained["plain"]), "--repo_id", "alice/careful", "--private"]
     branch = client([*command, "--revision", "trial"], token="alice-write")
     assert branch.returncode == 0, branch.stderr
     repo = hub.app.store.repos["models", "alice/careful"]
+    assert repo.private
     assert "model.safetensors" in repo.find("trial").tree
     assert "model.safetensors" not in repo.find("main").tree
     request = client([*command, "--create_pr"], token="alice-write")
