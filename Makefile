@@ -1,16 +1,20 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+TOOLS := .venv-tools
+# Each optional group of packages (requirements-NAME.txt) has a lock of its own, of the versions that requirements.lock has.
+GROUPS := $(filter-out requirements-dev.txt requirements-tools.txt,$(wildcard requirements-*.txt))
 
-.PHONY: install train test lint app
+.PHONY: install train test lint app lock audit sbom
 
 install: $(VENV)/.installed
 
-# torch comes first and alone: its pinned version keeps the packages that depend on it from choosing another build.
-$(VENV)/.installed: requirements.txt requirements-dev.txt
+# Every package but torch at the version and with the hash of requirements.lock. torch has a build for each kind of
+# machine: it comes last and alone, finds what it needs, and adds no more than the libraries of its own build.
+$(VENV)/.installed: requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep '^torch==' requirements.txt)"
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
 
 train: install
@@ -26,3 +30,23 @@ lint: install
 
 app: install
 	$(BIN)/python app.py
+
+$(TOOLS)/.installed: requirements-tools.txt
+	test -x $(TOOLS)/bin/python || $(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check -r requirements-tools.txt
+	touch $@
+
+# Keeps versions that still fit; `make lock UV_UPGRADE=--upgrade` takes the newest that do.
+COMPILE = $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-package torch \
+	--custom-compile-command "make lock" $(UV_UPGRADE)
+lock: $(TOOLS)/.installed
+	$(COMPILE) requirements-dev.txt --output-file requirements.lock
+	for group in $(GROUPS); do $(COMPILE) $$group --constraints requirements.lock --output-file $${group%.txt}.lock; done
+
+# Known vulnerabilities of every pinned version; needs the network (PyPI's advisories).
+audit: $(TOOLS)/.installed
+	$(TOOLS)/bin/pip-audit --disable-pip --require-hashes $(addprefix -r ,$(wildcard requirements*.lock))
+
+# A bill of materials (CycloneDX) of everything that is installed, torch too; the same packages give the same bytes.
+sbom: install $(TOOLS)/.installed
+	$(TOOLS)/bin/cyclonedx-py environment $(BIN)/python --output-reproducible --output-format JSON --output-file sbom.cdx.json
