@@ -1,6 +1,9 @@
 """Extraction alone, for instance on the machine that has the GPU: train.py finds the features in the cache.
 
 python -m extraction --dataset go_emotions --recipe llmembed
+torchrun --nproc_per_node 4 -m extraction --dataset go_emotions --recipe llmembed
+
+Processes share the work through the cache folder: on several nodes, each runs torchrun on a file system they share.
 """
 
 import argparse
@@ -11,6 +14,7 @@ from dataclasses import dataclass, field, fields
 
 import datasets
 import torch
+from accelerate import PartialState
 from transformers import HfArgumentParser
 from transformers.utils.logging import disable_progress_bar
 
@@ -19,6 +23,7 @@ from fusion_model.encoder import BackboneEncoder
 from hub_config.recipes import DEFAULT_RECIPE, load_recipe
 
 from .arguments import DataArguments, replace_backbones
+from .ending import end_with_status
 from .features import extract, pin, plan
 
 
@@ -78,20 +83,21 @@ def main(argv: list[str]) -> None:
     """
     data_arguments, arguments, backbones = parse(argv)
     data = data_arguments.load(arguments.seed)
-    accelerated = torch.accelerator.is_available() and not arguments.use_cpu
-    device = torch.accelerator.current_accelerator() if accelerated else None
-    device = device or torch.device("cpu")
+    state = PartialState(cpu=arguments.use_cpu or not torch.accelerator.is_available())
+    device = state.device
+    if not state.is_main_process:
+        logging.getLogger().setLevel(logging.ERROR)
     cache_dir = data_arguments.cache_path
     for spec in map(pin, backbones):
         if spec["tuned"]:
-            print(f"{spec['name']}: nothing to extract, train.py fine-tunes this backbone.")
+            state.print(f"{spec['name']}: nothing to extract, train.py fine-tunes this backbone.")
             continue
         # Loaded only if a split is not in the cache; one backbone in memory at a time.
         encoder = BackboneEncoder(spec, device=device)
         for name, split in data.items():
             found = plan(split, spec, cache_dir, device)
             started = time.perf_counter()
-            extract(split, spec, name=name, cache_dir=cache_dir, device=device, encoder=encoder)
+            extract(split, spec, name=name, cache_dir=cache_dir, device=device, encoder=encoder, found=found)
             seconds = time.perf_counter() - started
             size = f"{len(split):,} rows x {num_slots(spec) * spec['hidden_size']:,}"
             how = f"cached, read in {seconds:.1f} s"
@@ -101,20 +107,16 @@ def main(argv: list[str]) -> None:
                     f"{f'{kept:,} rows cached, {found.missing_rows:,} ' if kept else ''}computed in {seconds:.1f} s on "
                     f"{device} ({found.missing_rows / seconds:,.0f} texts a second)"
                 )
-            print(f"{name}, {spec['name']}: {size}, {how}, in {found.folder}")
+            state.print(f"{name}, {spec['name']}: {size}, {how}, in {found.folder}")
+    state.destroy_process_group()
 
 
 def run(argv: list[str]) -> int:
-    """`main` with errors in one sentence instead of a traceback; the process's exit status."""
+    """`main` with errors and signals in one sentence instead of a traceback; the process's exit status."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     datasets.disable_progress_bars()
     disable_progress_bar()
-    try:
-        main(argv)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return end_with_status(main, argv, advice="finished shards are kept; the same command goes on with the others.")
 
 
 if __name__ == "__main__":

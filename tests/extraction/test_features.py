@@ -8,7 +8,7 @@ import pytest
 import torch
 from datasets import Dataset, List, Value
 
-import extraction.features
+import extraction.cache
 from extraction.features import cache_key, default_cache_dir, extract, pin, plan
 from fusion_model.backbones import check_backbones
 from fusion_model.encoder import BackboneEncoder
@@ -54,7 +54,7 @@ def split():
 
 @pytest.fixture
 def small_shards(monkeypatch):
-    monkeypatch.setattr(extraction.features, "SHARD_ROWS", 2)
+    monkeypatch.setattr(extraction.cache, "SHARD_ROWS", 2)
 
 
 def array(features: Dataset) -> np.ndarray:
@@ -154,7 +154,7 @@ def test_the_cache_key_changes_with_the_texts_and_their_order(spec, texts):
 
 def test_the_cache_key_changes_with_the_encoders_code(spec, monkeypatch):
     before = cache_key(TEXTS, spec, CPU)
-    monkeypatch.setattr(extraction.features, "ENCODER_CODE", "other")
+    monkeypatch.setattr(extraction.cache, "ENCODER_CODE", "other")
     assert cache_key(TEXTS, spec, CPU) != before
 
 
