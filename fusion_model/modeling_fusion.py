@@ -14,7 +14,7 @@ from transformers.modeling_outputs import ModelOutput
 from .backbones import num_slots
 from .configuration_fusion import FusionConfig
 from .encoder import BackboneEncoder
-from .head import FusionHead, InputDropout, Standardise, TunedHead
+from .head import ByteDropout, FusionHead, Standardise, TunedHead
 from .lexical import LexicalChannel
 
 # Imported so that save_pretrained, which copies the files that this one imports, carries the pipeline along.
@@ -74,7 +74,7 @@ class FusionForSequenceClassification(PreTrainedModel):
             else {}
         )
         # One mask for all members: it is the dearest part of a step, and they differ enough by their initialisation.
-        self.input_dropout = InputDropout(config.input_dropout)
+        self.input_dropout = ByteDropout(config.input_dropout)
         self.heads = nn.ModuleList(FusionHead(config) for _ in range(config.num_members if config.frozen else 0))
         self.tuned_heads = nn.ModuleDict(
             {
@@ -142,10 +142,15 @@ class FusionForSequenceClassification(PreTrainedModel):
         self._check_features(features)
         # In the configuration's order, whatever the dict's, so that a seed draws one dropout.
         names = [spec["name"] for spec in self.config.backbones if spec["name"] in features]
-        features = {name: features[name].to(self.dtype) for name in names}
-        tuned_logits = [head(features.pop(name)) for name, head in self.tuned_heads.items() if name in features]
-        for name, layer in self.standardise.items():
-            features[name] = layer(features[name])
+        features = {name: features[name] for name in names}
+        tuned_logits = [
+            head(features.pop(name).to(self.dtype)) for name, head in self.tuned_heads.items() if name in features
+        ]
+        # Under autocast the heads' first products take its dtype: features are written in it once, for all of them.
+        device = self.device.type
+        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else self.dtype
+        for name, x in features.items():
+            features[name] = self.standardise[name](x, dtype) if name in self.standardise else x.to(dtype)
         features = {name: self.input_dropout(x) for name, x in features.items()}
         member_logits = torch.stack([head(features) for head in self.heads] if self.heads else tuned_logits)
         logits = member_logits.mean(dim=0)

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from fusion_model import FusionConfig, FusionForSequenceClassification
-from fusion_model.head import InputDropout, Standardise, power_normalise
+from fusion_model.head import ByteDropout, Standardise, power_normalise
 from hub_config.recipes import load_recipe
 
 WIDTHS = {"llama2": (5, 4096), "bert": (1, 1024), "roberta": (1, 1024)}
@@ -157,11 +157,12 @@ def test_standardising_gives_mean_zero_and_deviation_one_and_cuts_outliers():
 
 
 @pytest.mark.parametrize("p", [0.0, 0.25, 0.5, 0.999])
-def test_input_dropout_drops_its_share_and_keeps_the_mean(p):
-    layer = InputDropout(p).train()
+def test_dropout_drops_its_share_and_keeps_the_mean(p):
+    layer = ByteDropout(p).train()
     torch.manual_seed(0)
     x = torch.ones(401, 1003)
     y = layer(x)
+    assert set(y.unique().tolist()) <= {0.0, y.max().item()}
     assert (y == 0).float().mean().item() == pytest.approx(p, abs=0.01)
     assert y.mean().item() == pytest.approx(1, abs=0.1)
     assert torch.equal(layer.eval()(x), x)
