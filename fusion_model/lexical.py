@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 # A run of letters and digits (with inner apostrophes), or one sign: "don't", "wow", "!", "😂" are terms.
 WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
@@ -13,6 +14,8 @@ WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
 SEPARATOR = "\n"
 # Pieces of what is longer than any word (a line without a blank, say) tell nothing.
 LONGEST_WORD = 64
+# Words whose pieces a channel keeps at hand: more than an English text has, a few MB.
+REMEMBERED_WORDS = 50_000
 
 
 def words_of(text: str) -> list[str]:
@@ -21,14 +24,15 @@ def words_of(text: str) -> list[str]:
     return [f"w:{word}" for word in words] + [f"w:{first} {second}" for first, second in pairwise(words)]
 
 
+def pieces_of_word(word: str) -> list[str]:
+    """Runs of 2 to 5 characters in a word padded with a space, each marked `c:`, with repetitions."""
+    padded = f" {word[:LONGEST_WORD]} "
+    return [f"c:{padded[i : i + size]}" for size in range(2, 6) for i in range(len(padded) - size + 1)]
+
+
 def pieces_of(text: str) -> list[str]:
-    """Runs of 2 to 5 characters in each word padded with a space, each marked `c:`, with repetitions."""
-    pieces = []
-    for word in WORD.findall(text.lower()):
-        padded = f" {word[:LONGEST_WORD]} "
-        for size in range(2, 6):
-            pieces += [f"c:{padded[i : i + size]}" for i in range(len(padded) - size + 1)]
-    return pieces
+    """`pieces_of_word` of all words; case is ignored."""
+    return [piece for word in WORD.findall(text.lower()) for piece in pieces_of_word(word)]
 
 
 class LexicalChannel(nn.Module):
@@ -53,6 +57,7 @@ class LexicalChannel(nn.Module):
         self.weight = nn.Parameter(torch.zeros(num_terms, num_labels), requires_grad=False)
         self.bias = nn.Parameter(torch.zeros(num_labels), requires_grad=False)
         self._index: dict[str, int] | None = None
+        self._rows_of: dict[str, list[int]] = {}
 
     @property
     def index(self) -> dict[str, int]:
@@ -62,6 +67,17 @@ class LexicalChannel(nn.Module):
             self._index = {term: row for row, term in enumerate(terms)}
         return self._index
 
+    def _piece_rows(self, word: str) -> list[int]:
+        """Rows of a word's known pieces; most words of a text were met before."""
+        rows = self._rows_of.get(word)
+        if rows is None:
+            index = self.index
+            rows = [index[piece] for piece in pieces_of_word(word) if piece in index]
+            if len(self._rows_of) >= REMEMBERED_WORDS:
+                self._rows_of.clear()
+            self._rows_of[word] = rows
+        return rows
+
     def forward(self, texts: list[str]) -> torch.Tensor:
         """Logits `(len(texts), num_labels)` of raw texts."""
         index = self.index
@@ -69,8 +85,10 @@ class LexicalChannel(nn.Module):
         counts: list[int] = []
         bags: list[int] = []
         for number, text in enumerate(texts):
-            for block, terms in enumerate((words_of(text), pieces_of(text))):
-                known = Counter(index[term] for term in terms if term in index)
+            words = (index[term] for term in words_of(text) if term in index)
+            pieces = (row for word in WORD.findall(text.lower()) for row in self._piece_rows(word))
+            for block, terms in enumerate((words, pieces)):
+                known = Counter(terms)
                 rows += known.keys()
                 counts += known.values()
                 bags += [2 * number + block] * len(known)
@@ -80,9 +98,9 @@ class LexicalChannel(nn.Module):
         values = (1 + torch.tensor(counts, dtype=torch.float32, device=device).log()) * self.idf[flat].float()
         squares = torch.zeros(2 * len(texts), device=device).index_add_(0, bag, values**2)
         values = values / squares.sqrt().clamp_min(1e-12)[bag]
-        logits = torch.zeros(len(texts), self.weight.shape[1], device=device)
-        logits.index_add_(0, bag // 2, values[:, None] * self.weight[flat].float())
-        return logits + self.bias.float()
+        starts = torch.searchsorted(bag, 2 * torch.arange(len(texts), device=device))
+        weight = self.weight.float()
+        return F.embedding_bag(flat, weight, starts, mode="sum", per_sample_weights=values) + self.bias.float()
 
 
-__all__ = ["SEPARATOR", "LexicalChannel", "pieces_of", "words_of"]
+__all__ = ["SEPARATOR", "WORD", "LexicalChannel", "pieces_of", "pieces_of_word", "words_of"]
