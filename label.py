@@ -1,0 +1,148 @@
+"""Labels a corpus of any size with a trained model, on one machine or on a Ray cluster, and goes on where it stopped.
+
+python label.py --model outputs/minilm-go_emotions --input corpus.parquet --output labelled
+python label.py --model user/emotions@v1 --input "logs/2026-*.jsonl" --text_column message --output labelled
+python label.py --model user/emotions --input corpus/ --output /shared/labelled --address auto
+"""
+
+import argparse
+import json
+import logging
+import sys
+import time
+from pathlib import Path
+
+from tqdm.auto import tqdm
+
+from extraction.durable import try_lock
+from extraction.ending import end_with_status
+from fusion_model.predictions import check_choice
+from labelling.corpus import Corpus, open_corpus
+from labelling.model import ModelFacts, find_model
+from labelling.output import LOCK, Layout, ResumeError, begin, finished
+
+PART_ROWS = 8192
+ADVICE = "finished parts are kept; the same command goes on with the others."
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """Read the command line.
+
+    Raises:
+        ValueError: a value is out of range.
+        SystemExit: a flag is wrong; usage is printed.
+    """
+    parser = argparse.ArgumentParser(prog="label.py", description=(__doc__ or "").splitlines()[0], allow_abbrev=False)
+    parser.add_argument("--model", required=True, help="Model folder or Hub id (user/model@v1 for a revision).")
+    parser.add_argument("--input", required=True, help="Parquet, CSV or JSON-lines file, a folder of them, a pattern.")
+    parser.add_argument("--output", required=True, type=Path, help="Folder for the Parquet parts; new, or to go on in.")
+    parser.add_argument("--text_column", default="text", help="Column with the texts.")
+    parser.add_argument("--id_column", help="Column with the rows' ids (rows are numbered from 0 if left out).")
+    parser.add_argument("--top_k", type=int, help="So many best labels, in place of those that reach their threshold.")
+    parser.add_argument("--threshold", type=float, help="One threshold in place of the labels' own.")
+    parser.add_argument("--keep_text", action="store_true", help="Write the texts along.")
+    parser.add_argument("--features_only", action="store_true", help="Write the backbones' features, and no labels.")
+    parser.add_argument("--part_rows", type=int, default=PART_ROWS, help="Rows of a part: what a crash can cost.")
+    parser.add_argument("--address", help="Ray cluster: auto, HOST:PORT or ray://HOST:PORT (one of one's own if left "
+                        "out).")  # fmt: skip
+    parser.add_argument("--actors", type=int, help="Processes that hold the model (chosen from the machine).")
+    parser.add_argument("--threads", type=int, help="Threads of each (chosen from the machine).")
+    options = parser.parse_args(argv)
+    for name in ("part_rows", "actors", "threads"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise ValueError(f"--{name} is {value}: expected 1 or more.")
+    check_choice(options.top_k, options.threshold)
+    if options.features_only and (options.top_k is not None or options.threshold is not None):
+        raise ValueError("--features_only writes no labels: leave out --top_k and --threshold.")
+    return options
+
+
+def main(argv: list[str]) -> None:
+    """Label what is not labelled yet.
+
+    Raises:
+        ValueError: arguments, corpus, model or output folder are not usable; the message says what to do.
+        OSError: something cannot be read or written, or Ray does not run.
+    """
+    options = parse(argv)
+    model = find_model(options.model)
+    corpus = open_corpus(options.input, options.text_column, options.id_column, options.part_rows)
+    print(f"{options.input}: {corpus.rows:,} rows in {len(corpus.files):,} file(s), {len(corpus.parts):,} part(s)")
+    options.output.mkdir(parents=True, exist_ok=True)
+    with try_lock(options.output / LOCK) as held:
+        if not held:
+            raise ResumeError(f"Another label.py is writing to '{options.output}'. Wait for it, or stop it.")
+        begin(options.output, manifest(options, model, corpus))
+        label(options, model, corpus)
+
+
+def manifest(options: argparse.Namespace, model: ModelFacts, corpus: Corpus) -> dict:
+    """All that decides what the parts hold: a run that goes on must agree in every point."""
+    output = {name: getattr(options, name) for name in ("features_only", "keep_text", "top_k", "threshold")}
+    return {"input": corpus.describe(), "model": model.describe(), "output": output}
+
+
+def label(options: argparse.Namespace, model: ModelFacts, corpus: Corpus) -> None:
+    """Have the parts that are missing worked on."""
+    rows = [sum(piece.rows for piece in part) for part in corpus.parts]
+    done = finished(options.output, rows)
+    kept = sum(rows[part] for part in done)
+    if done:
+        print(f"{len(done):,} part(s) with {kept:,} rows are finished already")
+    if len(done) == len(rows):
+        return
+    # From here on, as these take seconds to import.
+    import torch
+
+    from labelling import engine
+    from labelling.worker import Job, PartLabeller
+
+    engine.start(options.address)
+    try:
+        crew = engine.choose_crew(options.actors, options.threads, local=options.address is None)
+        layout = Layout(
+            id_type=corpus.id_type,
+            labels=model.labels,
+            widths=model.widths if options.features_only else None,
+            keep_text=options.keep_text,
+            facts={"labels": json.dumps(model.labels), "model": json.dumps(model.describe())},
+        )
+        job = Job(
+            model=model,
+            layout=layout,
+            folder=options.output.resolve(),
+            text_column=options.text_column,
+            id_column=options.id_column,
+            top_k=options.top_k or (None if options.threshold is not None else "decided"),
+            threshold=options.threshold,
+            threads=crew.threads,
+            device="cuda" if crew.gpu and torch.version.cuda else "cpu",
+        )
+        print(f"{crew.actors} actor(s) with {'a GPU' if crew.gpu else f'{crew.threads} thread(s)'} each")
+        tasks = [corpus.task(part) for part in range(len(rows)) if part not in done]
+        follow(engine.run_parts(tasks, PartLabeller, job, crew), corpus.rows, kept, options.output)
+    finally:
+        engine.stop()
+
+
+def follow(results, total: int, kept: int, output: Path) -> None:
+    """Show progress until every part is told, then what came of it."""
+    started = time.perf_counter()
+    new, without_text = 0, 0
+    with tqdm(total=total, initial=kept, unit=" rows", unit_scale=True, mininterval=1, desc="labelling") as bar:
+        for result in results:
+            if result["error"]:
+                raise OSError(f"Part {result['part']}: {result['error']}")
+            new += result["rows"]
+            without_text += result["without_text"]
+            bar.update(result["rows"])
+    seconds = time.perf_counter() - started
+    print(f"{new:,} rows in {seconds:,.1f} s ({new / seconds:,.0f} a second), {kept + new:,} in {output}")
+    if without_text:
+        print(f"{without_text:,} of them have no text (nothing there, or no string): their labels are null")
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    sys.exit(end_with_status(main, sys.argv[1:], advice=ADVICE))

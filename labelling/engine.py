@@ -1,0 +1,140 @@
+"""Ray, started here or joined, and the parts that its actors work on."""
+
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# Read when ray is imported, and by the processes that it starts.
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+# Its core tells of things that only its own developers can change.
+os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+try:
+    import ray
+    import ray.data
+    from ray.exceptions import RayError
+except ImportError:
+    raise OSError("label.py needs Ray: pip install -r requirements-cluster.txt") from None
+
+import psutil
+
+# Parts travel as a few numbers, and results do not travel at all: Ray's smallest store (75 MiB) is more than enough.
+OBJECT_STORE_BYTES = 80 * 2**20
+# What a worker with a small backbone takes at most, by `benchmarks/labelling.py`.
+ACTOR_BYTES = 1_500_000_000
+# Cores of one worker on a machine without a GPU, chosen by `benchmarks/labelling.py --compare`.
+THREADS = 2
+# What workers on other machines import; a machine that has the project needs nothing of it.
+PACKAGES = ("fusion_model", "extraction", "labelling")
+
+
+@dataclass(frozen=True)
+class Crew:
+    """How many actors there are, and what each one takes.
+
+    Args:
+        actors: Number of actors.
+        threads: Threads of torch in each.
+        gpu: Whether each has a GPU of its own.
+    """
+
+    actors: int
+    threads: int
+    gpu: bool
+
+
+def start(address: str | None) -> None:
+    """Start Ray on this machine, or join a cluster.
+
+    Args:
+        address: None for a Ray of one's own, without dashboard, usage statistics or network; else `auto` for the
+            cluster that this machine belongs to, `HOST:PORT`, or `ray://HOST:PORT`.
+
+    Raises:
+        OSError: there is no such cluster, or Ray does not start.
+    """
+    quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    try:
+        if address is None:
+            ray.init(address="local", include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **quiet)
+        else:
+            root = Path(__file__).parent.parent
+            ray.init(address=address, runtime_env={"py_modules": [str(root / name) for name in PACKAGES]}, **quiet)
+    except (RayError, ConnectionError, RuntimeError, ValueError) as error:
+        where = f"The Ray cluster '{address}' cannot be joined" if address else "Ray does not start on this machine"
+        raise OSError(
+            f"{where}: {' '.join(str(error).split())[:300]}. A cluster is started with `ray start --head`; versions "
+            "of Python and Ray must be the same everywhere."
+        ) from None
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+
+
+def choose_crew(actors: int | None, threads: int | None, local: bool) -> Crew:
+    """An actor a GPU, or else one for every few cores, no more than fit in memory.
+
+    Args:
+        actors: Number of actors, or None to choose.
+        threads: Threads of each, or None to choose.
+        local: Whether all runs on this machine.
+
+    Raises:
+        ValueError: the cluster has too few cores for one actor.
+    """
+    resources = ray.cluster_resources()
+    cores = int(resources.get("CPU", 1))
+    if local:
+        # Ray knows of containers' quotas, but not of the cores that this process may not use.
+        cores = min(cores, len(os.sched_getaffinity(0)))
+    gpus = int(resources.get("GPU", 0))
+    if gpus:
+        return Crew(actors or gpus, threads or max(1, min(4, cores // gpus)), True)
+    threads = threads or min(THREADS, max(1, cores // (actors or 1)))
+    if actors is None:
+        actors = max(1, cores // threads)
+        if local:
+            actors = max(1, min(actors, psutil.virtual_memory().available // ACTOR_BYTES))
+    if actors * threads > cores:
+        raise ValueError(
+            f"{actors} actor(s) of {threads} thread(s) need {actors * threads} cores, and there are {cores}: Ray would "
+            "wait for them forever. Give fewer --actors or --threads."
+        )
+    return Crew(actors, threads, False)
+
+
+def run_parts(tasks: list[dict[str, Any]], worker: type, job: Any, crew: Crew) -> Iterator[dict[str, Any]]:
+    """Have parts worked on, and yield what is told of each as it ends.
+
+    Args:
+        tasks: Parts.
+        worker: Class of the actor; called with a batch of one task.
+        job: What it is made with.
+        crew: How many there are.
+
+    Raises:
+        OSError: Ray gives up.
+    """
+    environment = {"OMP_NUM_THREADS": str(crew.threads), "OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "true"}
+    parts = ray.data.from_items([{"task": task} for task in tasks], override_num_blocks=len(tasks))
+    results = parts.map_batches(
+        worker,
+        fn_constructor_args=(job,),
+        batch_size=1,
+        compute=ray.data.ActorPoolStrategy(size=min(crew.actors, len(tasks)), max_tasks_in_flight_per_actor=1),
+        num_cpus=1 if crew.gpu else crew.threads,
+        num_gpus=1 if crew.gpu else None,
+        runtime_env={"env_vars": environment},
+    )
+    try:
+        yield from results.iter_rows()
+    except RayError as error:
+        raise OSError(f"Ray gave up: {' '.join(str(error).split())[-400:]}") from None
+
+
+def stop() -> None:
+    """End the Ray that was started here, or leave the cluster."""
+    ray.shutdown()

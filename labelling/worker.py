@@ -1,0 +1,148 @@
+"""The actor: loads the model once, then takes part after part, labels it, writes it."""
+
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from fusion_model import FusionForSequenceClassification
+from fusion_model.modeling_fusion import PREDICT_CHUNK
+from fusion_model.predictions import probabilities, rank
+
+from .corpus import read
+from .model import ModelFacts
+from .output import Layout, attempts, write_part
+
+# A part that ended its worker so often (for lack of memory, as a rule) would do so again.
+MOST_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every part has in common.
+
+    Args:
+        model: Which model.
+        layout: Columns of the output.
+        folder: The output folder, as every worker sees it.
+        text_column: Column with the texts.
+        id_column: Column with the ids, or None.
+        top_k: See `FusionForSequenceClassification.predict`.
+        threshold: The same.
+        threads: Of torch, in each worker.
+        device: Where the model runs.
+    """
+
+    model: ModelFacts
+    layout: Layout
+    folder: Path
+    text_column: str
+    id_column: str | None
+    top_k: int | str | None
+    threshold: float | None
+    threads: int
+    device: str
+
+
+class PartLabeller:
+    """Called by Ray Data with one part at a time.
+
+    Args:
+        job: What to do with it.
+    """
+
+    def __init__(self, job: Job):
+        logging.getLogger("transformers").setLevel(logging.ERROR)
+        torch.set_num_threads(job.threads)
+        self.job = job
+        self.failure: str | None = None
+        try:
+            self.model = FusionForSequenceClassification.from_pretrained(job.model.name, revision=job.model.revision)
+            self.model.to(torch.device(job.device)).eval()
+        except (ValueError, OSError) as error:
+            # An exception here would start actor after actor; told as a part's result it ends the run.
+            self.failure = str(error)
+
+    def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, list]:
+        """One part, as `Corpus.task` describes it, to a line about it: rows, rows without a text, seconds, error."""
+        (task,) = batch["task"]
+        part, folder = task["part"], self.job.folder
+        started = time.perf_counter()
+        rows, self.without_text = 0, 0
+        error = self.failure
+        try:
+            if error is None and attempts(folder, part) >= MOST_ATTEMPTS:
+                raise OSError(
+                    f"The worker was killed {MOST_ATTEMPTS} times while it read part {part} (out of memory?). Use "
+                    "fewer --actors or a smaller --part_rows in another --output."
+                )
+            if error is None:
+                rows = write_part(folder, part, self.job.layout.schema, self.batches(task))
+        except (ValueError, OSError, pa.ArrowException) as problem:
+            error = str(problem)
+        seconds = time.perf_counter() - started
+        result = {
+            "part": part,
+            "rows": rows,
+            "without_text": self.without_text,
+            "seconds": seconds,
+            "error": error or "",
+        }
+        return {name: [value] for name, value in result.items()}
+
+    def batches(self, task: dict[str, Any]) -> Iterator[pa.RecordBatch]:
+        """Rows of the output, as many at a time as the model takes together."""
+        job, schema = self.job, self.job.layout.schema
+        rows = read(task, job.text_column, job.id_column, job.layout.id_type)
+        while chunk := list(islice(rows, PREDICT_CHUNK)):
+            ids = [encodable(identity) for identity, _ in chunk]
+            texts = [encodable(text) if isinstance(text, str) else None for _, text in chunk]
+            present = np.array([text is not None for text in texts])
+            self.without_text += int((~present).sum())
+            columns: list[pa.Array] = [pa.array(ids, job.layout.id_type)]
+            if job.layout.keep_text:
+                columns.append(pa.array(texts, pa.string()))
+            known = [text for text in texts if text is not None]
+            columns += self.labels(known, present) if job.layout.widths is None else self.features(known, present)
+            yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+    def labels(self, texts: list[str], present: np.ndarray) -> list[pa.Array]:
+        """Decided labels and all scores of the rows that have a text, null in the others."""
+        scores = probabilities(self.model.logits(texts), self.model.config)
+        decided = iter(
+            [entry["label"] for entry in rank(row, self.model.config, self.job.top_k, self.job.threshold)]
+            for row in scores
+        )
+        names = pa.array([next(decided) if has_text else None for has_text in present], pa.list_(pa.string()))
+        return [names, spread(scores.numpy(), present)]
+
+    def features(self, texts: list[str], present: np.ndarray) -> list[pa.Array]:
+        """What each backbone sees in the rows that have a text, null in the others."""
+        widths = self.job.layout.widths or {}
+        encoded = self.model.encode(texts) if texts else {}
+        return [
+            spread(encoded[name].numpy() if texts else np.empty((0, width), np.float16), present)
+            for name, width in widths.items()
+        ]
+
+
+def encodable(value: Any) -> Any:
+    """A string without halves of signs, as the model reads it, which Parquet can hold; anything else as it is."""
+    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value
+
+
+def spread(values: np.ndarray, present: np.ndarray) -> pa.Array:
+    """`(rows that have a text, width)` to a list of fixed length for each row, null where there is no text."""
+    whole = np.zeros((len(present), values.shape[1]), values.dtype)
+    whole[present] = values
+    return pa.FixedSizeListArray.from_arrays(pa.array(whole.reshape(-1)), values.shape[1], mask=pa.array(~present))
+
+
+__all__ = ["Job", "PartLabeller"]

@@ -1,0 +1,89 @@
+"""label.py as a command: killed and run again, every row is labelled exactly once."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+import label
+from extraction.ending import end_with_status
+
+TEXTS = ["I am so happy to see you!", "Why did nobody tell me? I hate this.", "it is cold, isn't it", "ok", "no 😂"]
+ROOT = Path(__file__).parents[2]
+
+
+def command(*arguments) -> list[str]:
+    return [sys.executable, str(ROOT / "label.py"), *map(str, arguments)]
+
+
+def run(*arguments, **options) -> subprocess.CompletedProcess:
+    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=300, **options)
+
+
+def stamps(folder: Path) -> dict[str, tuple[int, int]]:
+    return {file.name: (file.stat().st_ino, file.stat().st_mtime_ns) for file in sorted(folder.glob("part-*.parquet"))}
+
+
+@pytest.mark.slow
+def test_killed_half_way_and_run_again_labels_every_row_once_as_predict_does(tmp_path, model_folder, model):
+    pytest.importorskip("ray", reason="ray is not installed (requirements-cluster.txt)")
+    rows = [{"key": f"r{n}", "text": None if n % 50 == 7 else f"{TEXTS[n % 5]} {n % 9}"} for n in range(600)]
+    (tmp_path / "corpus.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    out = tmp_path / "out"
+    arguments = ("--model", model_folder, "--input", tmp_path / "corpus.jsonl", "--output", out, "--id_column", "key",
+                 "--part_rows", 10, "--actors", 1, "--threads", 1)  # fmt: skip
+
+    with (tmp_path / "log").open("w") as log:
+        first = subprocess.Popen(command(*arguments), stdout=log, stderr=log, cwd=tmp_path)
+        while first.poll() is None and not (out / "part-000002.parquet").exists():
+            time.sleep(0.005)
+        assert first.poll() is None, (tmp_path / "log").read_text()
+        os.kill(first.pid, signal.SIGKILL)
+        first.wait()
+    # The worker may write the part that it has in hand before it notices.
+    time.sleep(3)
+    before = stamps(out)
+    assert 3 <= len(before) < 60
+
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"{len(before)} part(s) with {len(before) * 10} rows are finished already" in done.stdout
+    after = stamps(out)
+    assert len(after) == 60
+    assert before == {name: after[name] for name in before}
+    assert [path.name for path in out.glob("_unfinished-*")] == []
+    table = pq.read_table(out)
+    assert table["id"].to_pylist() == [row["key"] for row in rows]
+    known = {row["text"] for row in rows if row["text"] is not None}
+    expected = dict(zip(known, model.predict(list(known)), strict=True))
+    for row, labels in zip(rows, table["labels"].to_pylist(), strict=True):
+        assert labels == (None if row["text"] is None else [entry["label"] for entry in expected[row["text"]]])
+
+    started = time.monotonic()
+    again = run(*arguments, cwd=tmp_path)
+    assert again.returncode == 0
+    assert stamps(out) == after, f"a finished job was worked on again ({time.monotonic() - started:.0f} s)"
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--text_column", "comment"], "error: .* has no column 'comment'"),
+        (["--model", "no/such/folder"], "error: There is no folder 'no/such/folder', and it is no Hub id"),
+        (["--threshold", "2"], "error: threshold is 2.0: expected a probability"),
+        (["--features_only", "--top_k", "3"], "error: --features_only writes no labels"),
+        (["--part_rows", "0"], "error: --part_rows is 0: expected 1 or more"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_sentence(tmp_path, corpus_folder, model_folder, flags, message, capsys):
+    arguments = ["--model", str(model_folder), "--input", str(corpus_folder), "--output", str(tmp_path / "out")]
+    assert end_with_status(label.main, [*arguments, *flags], advice="") == 1
+    assert re.search(message, capsys.readouterr().err)
+    assert not (tmp_path / "out").exists()
