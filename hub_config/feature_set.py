@@ -10,6 +10,7 @@ from pathlib import Path
 from datasets import DatasetDict, concatenate_datasets
 from huggingface_hub import HfApi, constants
 from rich.console import Console
+from rich.markup import escape
 
 from extraction.features import extract, pin
 from extraction.sources import load_source
@@ -111,7 +112,7 @@ def main(argv: list[str] | None = None) -> int:
             accept_licence=options.accept_licence,
         )
     except (ValueError, OSError) as error:
-        Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
+        Console(stderr=True).print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         return 1
     Console().print(f"{constants.ENDPOINT}/datasets/{options.repo_id}", style="bold")
     return 0

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from huggingface_hub import HfApi, constants, get_token
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from transformers import TrainingArguments
 
@@ -223,17 +224,17 @@ def show_plan(
     """Print what goes where."""
     kind = "a pull request to " if target.create_pr else ""
     known = "" if state.exists else f" ({'private, ' if target.private else ''}new)"
-    table = Table(title=f"{kind}{state.repo_id}{known}, branch {target.branch}", title_justify="left")
+    table = Table(title=escape(f"{kind}{state.repo_id}{known}, branch {target.branch}"), title_justify="left")
     table.add_column("file")
     table.add_column("bytes", justify="right")
     table.add_column("becomes")
     for change in changes:
-        table.add_row(change.path, f"{change.size:,}", change.action)
+        table.add_row(escape(change.path), f"{change.size:,}", change.action)
     for path in deleted:
-        table.add_row(path, "", "deleted")
+        table.add_row(escape(path), "", "deleted")
     console.print(table)
     if target.tag:
-        console.print(f"tag: {target.tag}")
+        console.print(f"tag: {target.tag}", markup=False)
     if space_id:
         console.print(f"Space: {space_id}, showing {state.repo_id}")
 
@@ -254,7 +255,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         publish(options.folder, target, space_id=options.space_id, dry_run=options.dry_run)
     except PublishError as error:
-        Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
+        Console(stderr=True).print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         return 1
     return 0
 

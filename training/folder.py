@@ -45,6 +45,9 @@ def write_model(
                 origin = (base_ids or {}).get(spec["name"], spec["model_id"])
                 # A path of this machine means nothing on another; bundled files are found by the backbone's name.
                 spec = {**spec, "bundled": True, "model_id": spec["name"] if Path(origin).is_dir() else origin}
+            elif Path(spec["model_id"]).is_dir():
+                # Found from any working directory; a path that climbs out of where it starts is not followed.
+                spec = {**spec, "model_id": str(Path(spec["model_id"]).resolve())}
             backbones.append(spec)
         shutil.rmtree(folder / "backbones", ignore_errors=True)
         if any(spec["bundled"] for spec in backbones):

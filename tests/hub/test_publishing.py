@@ -189,6 +189,8 @@ def test_what_must_not_be_published_is_named(hub, client, trained, tmp_path):
         spoiled(
             "bundle", replace("config.json", '"bundled": false', '"bundled": true')
         ): "'backbones/minilm' is missing",
+        spoiled("code", replace("head.py", "import", "import ")): "'head.py' is not this project's, or of another",
+        spoiled("auto_map", replace("config.json", "modeling_fusion.F", "a/b--evil.F")): "names ['a/b--evil.py']",
         str(tmp_path / "nowhere"): "There is no folder",
     }
     errors = refuse(client, [("alice-write", [folder, "--repo_id", "alice/bad"]) for folder in cases])
@@ -200,10 +202,10 @@ def test_what_must_not_be_published_is_named(hub, client, trained, tmp_path):
 def test_a_model_that_does_not_load_is_not_published(hub, client, trained, tmp_path):
     folder = tmp_path / "broken"
     shutil.copytree(trained["plain"], folder)
-    with (folder / "head.py").open("a") as code:
-        code.write("\nraise RuntimeError('this model is broken')\n")
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps({**config, "fusion_dim": 3}), encoding="utf-8")
     (error,) = refuse(client, [("alice-write", [str(folder), "--repo_id", "alice/broken"])])
-    assert "does not load or predict in a fresh process: RuntimeError: this model is broken" in error
+    assert "does not load or predict in a fresh process: ValueError: The weights do not fit the configuration" in error
     assert ("models", "alice/broken") not in hub.app.store.repos
 
 
