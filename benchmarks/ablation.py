@@ -74,16 +74,17 @@ def main() -> None:
     parser.add_argument("--recipe", default="minilm")
     parser.add_argument("--num_runs", default="5")
     parser.add_argument("--only", nargs="*", help="variants to run, by title")
-    parser.add_argument("--json", help="file for the figures")
+    parser.add_argument("--json", type=Path, help="file for the figures; what it already holds is not trained again")
     arguments, passed_on = parser.parse_known_args()
     load_recipe(arguments.recipe)
     path = Path(arguments.recipe)
     path = path if path.suffix in (".yaml", ".yml") else FOLDER / f"{arguments.recipe}.yaml"
     recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
-    rows = {}
+    # Written after every variant, so that an hour's work outlives an interruption.
+    rows = json.loads(arguments.json.read_text(encoding="utf-8")) if arguments.json and arguments.json.exists() else {}
     with tempfile.TemporaryDirectory() as scratch:
         for number, (title, content) in enumerate(variants(recipe).items()):
-            if arguments.only and title not in arguments.only:
+            if title in rows or (arguments.only and title not in arguments.only):
                 continue
             file = Path(scratch) / f"variant{number}.yaml"
             file.write_text(yaml.safe_dump(content), encoding="utf-8")
@@ -98,9 +99,9 @@ def main() -> None:
                 "train_seconds": report["timings"]["train_seconds"],
                 "commit": report["commit"],
             }
+            if arguments.json:
+                arguments.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
     show(rows)
-    if arguments.json:
-        Path(arguments.json).write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 
 
 def show(rows: dict[str, dict]) -> None:

@@ -1,0 +1,59 @@
+"""The ablation's variants: each lacks one part and is still a recipe; what was measured is not trained again."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+import train
+from benchmarks import ablation
+from hub_config.recipes import FOLDER, load_recipe
+
+
+def recipe(name: str) -> dict:
+    return yaml.safe_load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", ["minilm", "minilm_tuned", "llmembed"])
+def test_every_variant_is_a_recipe_of_its_own(name, tmp_path):
+    found = ablation.variants(recipe(name))
+    assert found[ablation.FULL] == recipe(name)
+    contents = [json.dumps(content, sort_keys=True) for content in found.values()]
+    assert len(set(contents)) == len(contents)
+    for number, content in enumerate(found.values()):
+        file = tmp_path / f"{number}.yaml"
+        file.write_text(yaml.safe_dump(content), encoding="utf-8")
+        load_recipe(str(file))
+
+
+def test_a_removed_backbone_takes_its_average_along():
+    without = ablation.variants(recipe("llmembed"))["without llama2"]
+    assert [spec["name"] for spec in without["backbones"]] == ["bert", "roberta"]
+    assert without["head"]["average_backbone"] is None
+
+
+def test_what_the_file_holds_is_not_trained_again(tmp_path, monkeypatch, capsys):
+    file = tmp_path / "figures.json"
+    trained = []
+
+    def run(command: list[str]) -> int:
+        trained.append(yaml.safe_load(Path(command[1]).read_text(encoding="utf-8")))
+        folder = tmp_path.joinpath(command[command.index("--output_dir") + 1])
+        folder.mkdir()
+        figures = {"accuracy": {"mean": 0.5, "std": 0.01}, "per_label": {}}
+        report = {"validation": figures, "timings": {"train_seconds": 1.0}, "commit": "abc"}
+        (folder / "metrics.json").write_text(json.dumps(report), encoding="utf-8")
+        return 0 if len(trained) < 3 else 1
+
+    monkeypatch.setattr(train, "run", run)
+    monkeypatch.setattr(sys, "argv", ["ablation", "--json", str(file)])
+    with pytest.raises(SystemExit, match="failed"):
+        ablation.main()
+    assert len(json.loads(file.read_text(encoding="utf-8"))) == 2
+    trained.clear()
+    monkeypatch.setattr(sys, "argv", ["ablation", "--json", str(file), "--only", ablation.FULL])
+    ablation.main()
+    assert trained == []
+    assert "the recipe" in capsys.readouterr().out
