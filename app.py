@@ -8,6 +8,11 @@ import os
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+# Memory that stays level under load. Arrow's own allocator keeps pages for each thread that ever used it; a batch of
+# each size and length has oneDNN kernels of its own, of which 1,024 would be kept; gradio keeps a record of each call.
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
+os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "100")
 
 import argparse
 import logging
@@ -16,11 +21,13 @@ import tempfile
 from pathlib import Path
 
 import gradio as gr
+from gradio.utils import LRUCache
 
 from demo import about_tab
 from demo.compare import Compare
 from demo.endpoints import add_endpoints
 from demo.find import comparable, main_model
+from demo.first_start import Waiting
 from demo.limits import MAX_MEGABYTES
 from demo.many_texts import ManyTexts
 from demo.one_text import OneText
@@ -32,6 +39,8 @@ AT_A_TIME = 32
 MOST_WAITING = 512
 # Visitors whose last answer is remembered; a call of an endpoint is one, too.
 SESSIONS = 256
+# Callers whose events gradio remembers; each call of an endpoint is one, and would be remembered for ever.
+CALLERS = 10_000
 # Every so many seconds, files that are older than so many are deleted.
 KEEP = (60, 1200)
 PRIVACY = "Nothing that you type or upload is flagged or kept; results wait twenty minutes for their download."
@@ -102,7 +111,9 @@ def build_page(shelf: Shelf, files: Path) -> gr.Blocks:
                 about_tab.build(shelf.main)
         gr.Markdown(PRIVACY, elem_id="privacy")
         dark.click(None, js=TOGGLE_DARK, api_visibility="private")
-    return page.queue(default_concurrency_limit=AT_A_TIME, max_size=MOST_WAITING)
+    page.queue(default_concurrency_limit=AT_A_TIME, max_size=MOST_WAITING)
+    page._queue.pending_event_ids_session = LRUCache(CALLERS)
+    return page
 
 
 def launch(page: gr.Blocks, **options) -> tuple:
@@ -146,15 +157,18 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     options = parse(sys.argv[1:] if arguments is None else arguments)
+    waiting = Waiting(options.host, options.port)
     try:
-        model = main_model(options.model)
+        model = main_model(options.model, waiting)
         shelf = Shelf(model, comparable(model, options.compare))
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    finally:
+        waiting.close()
     with tempfile.TemporaryDirectory(prefix="emotions-") as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder  # uploads and results go when the demo goes
-        launch(build_page(shelf, Path(folder)), server_name=options.host, server_port=options.port)
+        launch(build_page(shelf, Path(folder)), server_name=options.host, server_port=waiting.port)
     return 0
 
 

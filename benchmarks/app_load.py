@@ -17,6 +17,10 @@ import httpx
 import numpy as np
 
 ROOT = Path(__file__).parents[1]
+# Requests by all clients before anything is measured: connections, threads and caches are there, and full.
+WARM_UP = 600
+# By how much memory may rise after the warm-up before it counts as growing.
+LEVEL = 0.05
 SUBJECTS = ("I", "My sister", "The teacher", "Nobody", "Everyone", "The old dog", "Our neighbour", "He")
 VERBS = ("loved", "hated", "feared", "missed", "celebrated", "ignored", "regretted", "enjoyed")
 OBJECTS = ("the party", "that film", "the exam", "this silence", "a long winter", "the surprise", "every mistake")
@@ -66,12 +70,21 @@ async def classify(client: httpx.AsyncClient, url: str, text: str) -> dict:
 
 async def run(url: str, pid: int, clients: int, requests: int) -> dict:
     """Send all requests; errors, answers to another's text, seconds, and memory on the way."""
-    numbers = iter(range(requests))
+    warm_up, numbers = iter(range(WARM_UP)), iter(range(requests))
     seconds: list[float] = []
     errors: list[str] = []
     wrong: list[str] = []
     scores: dict[int, list] = {}
-    memory: list[float] = []
+    every = min(1000, max(1, requests // 4))
+    memory: dict[str, float] = {}
+
+    def note(when: str) -> None:
+        memory[when] = resident_mb(pid)
+        print(f"memory {memory[when]:.0f} MB, {when}", flush=True)
+
+    async def warm(client: httpx.AsyncClient) -> None:
+        for number in warm_up:
+            await classify(client, url, sentence(number))
 
     async def visitor(client: httpx.AsyncClient) -> None:
         for number in numbers:
@@ -87,18 +100,19 @@ async def run(url: str, pid: int, clients: int, requests: int) -> dict:
                 wrong.append(text)
             if number % 50 == 0:
                 scores[number] = answer["emotions"]
-            if len(seconds) % max(1, requests // 10) == 0:
-                memory.append(resident_mb(pid))
+            if len(seconds) % every == 0:
+                note(f"after {len(seconds):,}")
 
     # Idle connections are dropped before the server does it, which would look like an error of its own.
+    note("start")
     limits = httpx.Limits(max_connections=clients, keepalive_expiry=1)
     async with httpx.AsyncClient(timeout=120, limits=limits) as client:
-        for number in range(2 * clients):  # connections, threads and caches are there before the clock runs
-            await classify(client, url, sentence(number))
-        memory.append(resident_mb(pid))
+        await asyncio.gather(*(warm(client) for _ in range(clients)))
+        note("warm")
         started = time.perf_counter()
         await asyncio.gather(*(visitor(client) for _ in range(clients)))
         total = time.perf_counter() - started
+        note("end")
         for number, before in scores.items():  # the same texts again, alone
             alone = (await classify(client, url, sentence(number)))["emotions"]
             if any(
@@ -117,7 +131,7 @@ async def run(url: str, pid: int, clients: int, requests: int) -> dict:
 
 
 def main() -> int:
-    """Print the figures; 1 if a request failed or was answered for another's text."""
+    """Print the figures; 1 if a request failed, was answered for another's text, or memory grew."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True, help="Folder or Hub id.")
     parser.add_argument("--clients", type=int, default=64)
@@ -130,15 +144,16 @@ def main() -> int:
         process.terminate()
         process.wait(timeout=30)
     p50, p99 = np.percentile(result["seconds"], [50, 99]) * 1000
-    memory = ", ".join(f"{value:.0f}" for value in result["memory"])
-    print(f"{options.requests:,} requests by {options.clients} clients on {os.cpu_count()} cores")
+    growth = result["memory"]["end"] / result["memory"]["warm"] - 1
+    busy = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    print(f"{options.requests:,} requests by {options.clients} clients on {os.cpu_count()} cores; load average {busy}")
     print(f"errors {len(result['errors'])}, answers to another's text {len(result['wrong'])}", end=" ")
     print(f"({result['checked']} compared with the same text read alone)")
     print(f"{len(result['seconds']) / result['total']:.1f} requests a second, p50 {p50:.0f} ms, p99 {p99:.0f} ms")
-    print(f"memory in MB after the warm-up and each tenth: {memory}")
+    print(f"memory {growth:+.1%} from the warm-up to the end")
     for problem in [*result["errors"], *result["wrong"]][:5]:
         print(problem)
-    return 1 if result["errors"] or result["wrong"] else 0
+    return 1 if result["errors"] or result["wrong"] or growth > LEVEL else 0
 
 
 if __name__ == "__main__":

@@ -1,15 +1,13 @@
 """Which model the demo shows, and which ones can be compared with it."""
 
 import json
-import logging
-import subprocess
-import sys
 from pathlib import Path
 
 from huggingface_hub import list_repo_refs
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
-logger = logging.getLogger(__name__)
+from .first_start import Waiting, train_on_sample
+
 ROOT = Path(__file__).parent.parent
 OUTPUTS = ROOT / "outputs"
 # Local models that can be chosen without being named.
@@ -32,11 +30,12 @@ def _model_type(config: Path) -> str | None:
         return None
 
 
-def main_model(asked_for: str | None, outputs: Path = OUTPUTS) -> str:
+def main_model(asked_for: str | None, waiting: Waiting, outputs: Path = OUTPUTS) -> str:
     """The model to show: the one asked for, else the newest local one, else one trained now.
 
     Args:
         asked_for: Folder or Hub id.
+        waiting: Opened if there is something to wait for.
         outputs: Where local models are.
 
     Returns:
@@ -51,11 +50,8 @@ def main_model(asked_for: str | None, outputs: Path = OUTPUTS) -> str:
         return models[0]
     if not (ROOT / "train.py").is_file():
         raise ValueError("There is no model: name one with --model FOLDER_OR_ID or in the variable MODEL_ID.")
-    logger.info("There is no model yet: training one on the shipped sample, which takes a minute or two.")
     target = outputs / "minilm-sample"
-    command = [sys.executable, "train.py", "--dataset", "sample", "--output_dir", str(target)]
-    if subprocess.run(command, cwd=ROOT, check=False).returncode:
-        raise ValueError("Training on the sample failed, see above. Name a model with --model FOLDER_OR_ID.")
+    train_on_sample(ROOT, target, waiting)
     return str(target)
 
 

@@ -27,9 +27,14 @@ _environment.filters["signed"] = lambda value: "±0.00" if abs(value) < 0.005 el
 
 def render(template: str, **values: object) -> str:
     """Fill in a template from templates/."""
-    page = _environment.get_template(f"{template}.html").render(**values)
+    page = render_page(template, **values)
     # The page's own templating reads braces and dollar signs; as entities they are letters to it.
     return page.replace("{", "&#123;").replace("}", "&#125;").replace("$", "&#36;")
+
+
+def render_page(template: str, **values: object) -> str:
+    """Fill in a template that is a page of its own, with nothing of gradio around it."""
+    return _environment.get_template(f"{template}.html").render(**values)
 
 
 def notice(message: str, kind: str = "refused") -> str:

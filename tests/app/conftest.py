@@ -44,7 +44,10 @@ def models(tmp_path_factory) -> tuple[Path, Path]:
             command = ["train.py", "--dataset", "sample", "--max_rows", "400", "--num_train_epochs", "3"]
             command += ["--num_members", "1", "--min_steps", "30"]
             command += ["--output_dir", str(first), "--cache_dir", str(base / "app-features")]
-            subprocess.run([sys.executable, *command], cwd=ROOT, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+            first.parent.mkdir(exist_ok=True)
+            with (first.parent / "train.log").open("w", encoding="utf-8") as said:
+                variables = {**os.environ, "OMP_NUM_THREADS": "1"}
+                subprocess.run([sys.executable, *command], cwd=ROOT, check=True, env=variables, stdout=said)
             shutil.copytree(first, second)
             config = json.loads((second / "config.json").read_text(encoding="utf-8"))
             config["thresholds"] = [0.999] * len(config["thresholds"])

@@ -11,6 +11,7 @@ from demo.answers import answer
 from demo.batching import SharedBatches
 from demo.explain import MAX_PASSES, explain, leave_out, spans_of
 from demo.find import comparable, local_models, main_model
+from demo.first_start import Waiting
 from demo.limits import RefusalError
 from demo.reader import Reader, Shelf, split_source
 from demo.tables import read_table
@@ -106,8 +107,8 @@ def test_the_newest_local_model_is_shown_and_others_can_be_compared(models, tmp_
     outputs = models[0].parent
     found = local_models(outputs)
     assert set(found) == {str(folder) for folder in models}
-    assert main_model(None, outputs) == found[0]
-    assert main_model("user/x", outputs) == "user/x"
+    assert main_model(None, Waiting(None, None), outputs) == found[0]
+    assert main_model("user/x", Waiting(None, None), outputs) == "user/x"
     assert comparable(found[0], [], outputs) == found[1:]
     assert comparable(found[0], ["user/y@v1"], outputs) == ["user/y@v1"]
     assert split_source("user/y@v1") == ("user/y", "v1")
@@ -122,3 +123,13 @@ def test_a_model_that_is_not_there_is_refused_in_a_sentence(tmp_path, models):
         shelf.take(tmp_path.name)
     with pytest.raises(RefusalError, match="There is no model 'x' here"):
         shelf.take("x")
+
+
+def test_what_gradio_remembers_of_callers_is_bounded(reader, models, tmp_path):
+    from app import CALLERS, build_page
+
+    remembered = build_page(Shelf(str(models[0])), tmp_path)._queue.pending_event_ids_session
+    for number in range(CALLERS + 50):
+        remembered[str(number)] = set()
+    assert len(remembered) == CALLERS
+    assert str(CALLERS + 49) in remembered
