@@ -57,6 +57,9 @@ class RecipeArguments(TrainingArguments):
     lexical: bool = field(default=False, metadata={"help": "Add the lexical channel."})
     lexical_weight: float = field(default=1.0, metadata={"help": "Factor of the lexical logits."})
     lexical_c: float = field(default=2.0, metadata={"help": "Inverse regularisation of the lexical channel."})
+    resume: bool = field(
+        default=False, metadata={"help": "Go on with the interrupted training in output_dir, from its last checkpoint."}
+    )
     num_runs: int = field(default=1, metadata={"help": "Seeds: seed, seed + 1, ... The best on validation is saved."})
     early_stopping_patience: int = field(
         default=10, metadata={"help": "Epochs without improvement until training stops."}
@@ -161,6 +164,10 @@ def parse(argv: list[str]) -> Arguments:
             raise ValueError(f"--{name} is {namespace[name]}: expected {least} or more.")
     if namespace["class_balanced_beta"] >= 1:
         raise ValueError(f"--class_balanced_beta is {namespace['class_balanced_beta']}: expected less than 1.")
+    if namespace["resume_from_checkpoint"] is not None:
+        raise ValueError(
+            "--resume_from_checkpoint is not supported: --resume goes on from the last checkpoint of the output_dir."
+        )
     if namespace["output_dir"] is None:
         name = Path(namespace["dataset"]).stem or "data"
         mode = "" if namespace["label_mode"] == "auto" else f"-{namespace['label_mode']}"

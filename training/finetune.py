@@ -3,21 +3,25 @@
 import hashlib
 import json
 import logging
-import os
 import shutil
-import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import datasets
 import numpy as np
 import torch
+from accelerate import PartialState
 from datasets import DatasetDict
 from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback, set_seed
 
-from extraction.features import cache_key
+from extraction.cache import cache_key
+from extraction.durable import broken_seal, put, room, seal, try_lock
+from extraction.features import WAIT_SECONDS
 from fusion_model.backbones import num_slots
 from fusion_model.encoder import BackboneEncoder, pool
 from fusion_model.head import TunedHead
@@ -25,7 +29,8 @@ from fusion_model.modeling_fusion import FusionOutput
 
 from .arguments import RecipeArguments
 from .folder import HEAD_FILE
-from .head import EpochLines, HeadTrainer, quick_score, trainer_arguments
+from .head import HeadTrainer, quick_score, trainer_arguments
+from .watch import EpochLines
 
 logger = logging.getLogger(__name__)
 
@@ -93,22 +98,51 @@ def finetune(
     key.update(labels["train"].tobytes() + json.dumps(recipe, sort_keys=True, default=str).encode())
     folder = cache_dir / f"{spec['name']}-tuned-{key.hexdigest()[:24]}"
     tuned = {**spec, "model_id": str(folder), "revision": None}
-    if (folder / HEAD_FILE).exists():
-        logger.info(f"'{spec['name']}' was fine-tuned before: read from {folder}")
-        return tuned, load_file(folder / HEAD_FILE)
     cache_dir.mkdir(parents=True, exist_ok=True)
-    # Written aside and renamed, so that a folder of this name is always complete.
-    with tempfile.TemporaryDirectory(dir=cache_dir, prefix="unfinished-") as scratch:
-        model, tokenizer = _train(spec, data, labels, num_labels, options, seed, Path(scratch) / "checkpoints")
-        shutil.rmtree(Path(scratch) / "checkpoints", ignore_errors=True)
-        result = Path(scratch) / "model"
-        model.backbone.save_pretrained(result)
-        tokenizer.save_pretrained(result)
-        head = {name: value.detach().cpu().contiguous() for name, value in model.head.state_dict().items()}
-        save_file(head, result / HEAD_FILE)
-        if not folder.exists():
-            os.replace(result, folder)
+    with _locked(folder, options.process_index == 0) as scratch:
+        wrong = broken_seal(folder) if folder.exists() else None
+        if wrong is not None:
+            logger.warning(f"{folder} is not used: {wrong}. '{spec['name']}' is fine-tuned again.")
+            shutil.rmtree(folder)
+        if folder.exists():
+            logger.info(f"'{spec['name']}' was fine-tuned before: read from {folder}")
+            return tuned, load_file(folder / HEAD_FILE)
+        if not options.resume:
+            shutil.rmtree(scratch, ignore_errors=True)
+        with room(cache_dir, "Checkpoints are kept: free some space and run the same command again with --resume."):
+            model, tokenizer = _train(spec, data, labels, num_labels, options, seed, scratch / "checkpoints")
+            head = {name: value.detach().cpu().contiguous() for name, value in model.head.state_dict().items()}
+            if options.process_index == 0:
+                result = scratch / "model"
+                shutil.rmtree(result, ignore_errors=True)
+                model.backbone.save_pretrained(result)
+                tokenizer.save_pretrained(result)
+                save_file(head, result / HEAD_FILE)
+                seal(result)
+                put(result, folder)
+                shutil.rmtree(scratch)
     return tuned, head
+
+
+@contextmanager
+def _locked(folder: Path, main: bool) -> Iterator[Path]:
+    """Wait until nobody else makes `folder`; gives the place where it is made, with the checkpoints of a dead run.
+
+    Ranks of one job make it together: the first (`main`) locks it for all, and they leave together.
+    """
+    state = PartialState()
+    said = False
+    while True:
+        with try_lock(folder.with_name(f"{folder.name}.lock")) if main else nullcontext(True) as held:
+            if held:
+                state.wait_for_everyone()
+                yield folder.with_name(f"unfinished-{folder.name}")
+                state.wait_for_everyone()
+                return
+        if not said:
+            logger.warning(f"waiting for another process that fine-tunes into {folder}")
+            said = True
+        time.sleep(WAIT_SECONDS)
 
 
 def _train(
@@ -152,7 +186,6 @@ def _train(
         length_column_name="length",
         metric_for_best_model="macro_f1" if multi_label else "accuracy",
         save_total_limit=1,
-        save_only_model=True,
         optim="adamw_torch_fused",
     )
 
@@ -175,10 +208,11 @@ def _train(
         loss=options.loss or ("bce" if multi_label else "cross_entropy"),
         loss_weight=None,
         label_smoothing=options.label_smoothing_factor,
+        advice=f"Lower --finetune_learning_rate ({options.finetune_learning_rate:g}).",
     )
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(EpochLines(str(arguments.metric_for_best_model)))
-    trainer.train()
+    trainer.train_or_resume(options.resume)
     return model.eval(), tokenizer
 
 

@@ -1,8 +1,6 @@
 """Trains the head with the HF Trainer on ready features."""
 
 import copy
-import logging
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -13,8 +11,6 @@ from torch import nn
 from transformers import (
     EarlyStoppingCallback,
     PrinterCallback,
-    Trainer,
-    TrainerCallback,
     TrainingArguments,
     set_seed,
 )
@@ -25,12 +21,12 @@ from fusion_model.head import FusionHead, Standardise
 from fusion_model.lexical import LexicalChannel
 
 from .arguments import Arguments
+from .checkpoints import ResumableTrainer
 from .evaluation import metric
 from .feed import FeatureColumn, FeatureDataset, ready_batch
 from .losses import LOSSES, class_balanced_weights
 from .thresholds import fit_softened, macro_f1
-
-logger = logging.getLogger(__name__)
+from .watch import EpochLines, LossWatch
 
 
 def build_config(
@@ -97,14 +93,24 @@ def log_prior(labels: np.ndarray, num_labels: int) -> torch.Tensor:
     return torch.from_numpy(share).clamp_min(1e-5).log().float()
 
 
-class HeadTrainer(Trainer):
-    """Trainer whose loss is one of `training.losses`, averaged over the model's members."""
+class HeadTrainer(ResumableTrainer):
+    """Trainer whose loss is one of `training.losses`, averaged over the model's members; it stops when that diverges.
 
-    def __init__(self, *args, loss: str, loss_weight: torch.Tensor | None, label_smoothing: float, **kwargs):
+    Args:
+        loss: Name of a loss.
+        loss_weight: A factor for each label `(num_labels,)`, or None.
+        label_smoothing: For cross-entropy.
+        advice: What to change if the loss diverges.
+    """
+
+    def __init__(
+        self, *args, loss: str, loss_weight: torch.Tensor | None, label_smoothing: float, advice: str, **kwargs
+    ):
         super().__init__(*args, **kwargs)
         self.loss_function = LOSSES[loss]
         self.loss_options = {"label_smoothing": label_smoothing} if loss == "cross_entropy" else {}
         self.loss_weight = loss_weight
+        self.watch = LossWatch(advice)
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         """Sum of the members' losses: AdamW then updates each as if it were alone."""
@@ -114,6 +120,8 @@ class HeadTrainer(Trainer):
         weight = None if self.loss_weight is None else self.loss_weight.to(labels.device)
         losses = [self.loss_function(m.float(), labels, weight=weight, **self.loss_options) for m in members]
         loss = torch.stack(losses).sum() if model.training else torch.stack(losses).mean()
+        if model.training:
+            self.watch.see(float(loss.detach()) / len(losses))
         return (loss, {"logits": outputs.logits}) if return_outputs else loss
 
     def floating_point_ops(self, inputs):
@@ -156,7 +164,7 @@ def train_head(
         The model with the weights of the best epoch.
 
     Raises:
-        FloatingPointError: the loss is not finite; the message says what to change.
+        FloatingPointError: the loss diverges; the message says what to change.
         ValueError: label smoothing was asked for with a loss that has none.
     """
     options = arguments.training
@@ -190,14 +198,11 @@ def train_head(
         loss=loss,
         loss_weight=weight,
         label_smoothing=options.label_smoothing_factor,
+        advice=f"Lower --learning_rate ({options.learning_rate:g}), or set --standardise true.",
     )
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(EpochLines(best_by))
-    result = trainer.train(resume_from_checkpoint=options.resume_from_checkpoint)
-    if not np.isfinite(result.training_loss):
-        raise FloatingPointError(
-            f"The training loss became {result.training_loss}. Lower --learning_rate, or set --standardise true."
-        )
+    trainer.train_or_resume(options.resume)
     return model
 
 
@@ -216,34 +221,6 @@ def trainer_arguments(options: TrainingArguments, **changes) -> TrainingArgument
         label_names=["labels"],
         **changes,
     )
-
-
-class EpochLines(TrainerCallback):
-    """One line an epoch in place of the Trainer's dicts and bars."""
-
-    def __init__(self, metric_name: str):
-        self.metric_name = metric_name
-        self.loss = float("nan")
-        self.started = 0.0
-
-    def on_train_begin(self, args, state, control, **kwargs):
-        """Start the clock."""
-        self.started = time.perf_counter()
-
-    def on_log(self, args, state, control, logs=None, **kwargs):
-        """Remember the training loss."""
-        self.loss = float((logs or {}).get("loss", self.loss))
-
-    def on_evaluate(self, args, state, control, metrics=None, **kwargs):
-        """Say where training is."""
-        metrics = metrics or {}
-        shown = metrics.get(f"eval_{self.metric_name}")
-        score = f", {self.metric_name} {float(shown):.4f}" if shown is not None else ""
-        logger.info(
-            f"  epoch {state.epoch:.0f} of {args.num_train_epochs:g}: training loss {self.loss:.4f}, "
-            f"validation loss {metrics.get('eval_loss', float('nan')):.4f}{score}, "
-            f"{time.perf_counter() - self.started:.0f} s"
-        )
 
 
 def predict_logits(model: FusionForSequenceClassification, data: FeatureDataset, batch_size: int) -> np.ndarray:

@@ -1,0 +1,146 @@
+"""One seed of a job: backbones fine-tuned if the recipe says so, a head trained, thresholds fitted, figures taken."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from datasets import DatasetDict
+
+from extraction.features import default_cache_dir, extract, pin
+from fusion_model import BackboneEncoder, FusionForSequenceClassification
+from fusion_model.lexical import LexicalChannel
+
+from .arguments import Arguments
+from .evaluation import Calibration, calibrate, score
+from .feed import FeatureColumn, FeatureDataset
+from .finetune import finetune
+from .head import build_config, log_prior, predict_logits, seeded_model, train_head
+from .job import Job
+
+
+@dataclass
+class Run:
+    """One seed's outcome: the model, what validation decided, and the figures of each split (None: no such split)."""
+
+    seed: int
+    model: FusionForSequenceClassification
+    calibration: Calibration
+    validation: dict
+    test: dict | None
+    logits: dict[str, np.ndarray]
+
+
+@dataclass
+class Material:
+    """What every run of a job is made of.
+
+    Args:
+        data: The texts.
+        labels: For each split class ids `(rows,)` or 0/1 `(rows, num_labels)`.
+        label_names: In the order of the labels' numbers.
+        feeds: Ready batches of each split; those of fine-tuned backbones are added by each run.
+        lexical: The fitted lexical channel, if there is one.
+    """
+
+    data: DatasetDict
+    labels: dict[str, np.ndarray]
+    label_names: list[str]
+    feeds: dict[str, FeatureDataset]
+    lexical: LexicalChannel | None
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether a text may have several labels."""
+        return self.labels["train"].ndim == 2
+
+
+def extract_all(arguments: Arguments, data: DatasetDict) -> dict[str, dict[str, FeatureColumn]]:
+    """Features of every split for every frozen backbone; the arguments' backbones are pinned on the way."""
+    device = arguments.training.device
+    arguments.backbones = [pin(spec) for spec in arguments.backbones]
+    cache_dir = arguments.data.cache_path
+    columns: dict[str, dict[str, FeatureColumn]] = {name: {} for name in data}
+    for spec in arguments.backbones:
+        if spec["tuned"]:
+            continue
+        # One encoder for all splits, loaded only if a split is not in the cache; one backbone in memory at a time.
+        encoder = BackboneEncoder(spec, device=device)
+        for name, split in data.items():
+            features = extract(split, spec, name=name, cache_dir=cache_dir, device=device, encoder=encoder)
+            columns[name][spec["name"]] = FeatureColumn(features)
+    return columns
+
+
+def train_run(arguments: Arguments, material: Material, job: Job, seed: int) -> Run:
+    """Train with one seed, or take what was trained before the job was interrupted, and take its figures.
+
+    Args:
+        arguments: All arguments, backbones pinned.
+        material: Data, labels, feeds.
+        job: Keeps checkpoints and finished runs.
+        seed: Of initialisation, order and dropout.
+
+    Returns:
+        The trained model and its figures.
+    """
+    feeds, num_labels = material.feeds, len(material.label_names)
+    backbones, tuned_heads = _tune_backbones(arguments, material, seed)
+    config = build_config(arguments, backbones, material.label_names, material.multi_label)
+    prior = log_prior(material.labels["train"], num_labels)
+    model = seeded_model(seed, config, feeds["train"].columns, material.lexical, tuned_heads, prior)
+    if config.frozen and not job.take_finished(model, seed):
+        train_head(model, feeds["train"], feeds["validation"], arguments, seed, job.run_folder(seed))
+        job.finish(model, seed)
+    return _evaluate(model, feeds, material.label_names, seed, arguments.training.per_device_eval_batch_size)
+
+
+def _tune_backbones(
+    arguments: Arguments, material: Material, seed: int
+) -> tuple[list[dict], dict[str, dict[str, torch.Tensor]]]:
+    """Fine-tune the backbones that the recipe marks so, and add what they see in the evaluation splits to the feeds.
+
+    Returns:
+        This run's backbone specs, and the weights of each tuned backbone's classification layer.
+    """
+    options = arguments.training
+    cache_dir = arguments.data.cache_path or default_cache_dir()
+    backbones, heads = [], {}
+    for spec in arguments.backbones:
+        name = spec["name"]
+        if spec["tuned"]:
+            chosen = seed if options.finetune_seed is None else options.finetune_seed
+            num_labels = len(material.label_names)
+            spec, heads[name] = finetune(spec, material.data, material.labels, num_labels, options, chosen, cache_dir)
+            encoder = BackboneEncoder(spec, device=options.device)
+            for split, feed in material.feeds.items():
+                if split != "train":
+                    features = extract(
+                        material.data[split],
+                        spec,
+                        name=split,
+                        cache_dir=cache_dir,
+                        device=options.device,
+                        encoder=encoder,
+                    )
+                    feed.columns[name] = FeatureColumn(features)
+        backbones.append(spec)
+    return backbones, heads
+
+
+def _evaluate(
+    model: FusionForSequenceClassification,
+    feeds: dict[str, FeatureDataset],
+    names: list[str],
+    seed: int,
+    batch_size: int,
+) -> Run:
+    """Fit temperature and thresholds on validation, score validation, then test once."""
+    logits = {name: predict_logits(model, feeds[name], batch_size) for name in feeds if name != "train"}
+    calibration = calibrate(logits["validation"], feeds["validation"].labels)
+    model.config.temperature = calibration.temperature
+    if calibration.thresholds is not None:
+        model.config.thresholds = [float(t) for t in calibration.thresholds]
+    scores = {name: score(logits[name], feeds[name].labels, calibration, names) for name in logits}
+    if calibration.selection is not None:
+        scores["validation"]["cross_fitted_macro_f1"] = max(calibration.selection["cross_fitted"].values())
+    return Run(seed, model, calibration, scores["validation"], scores.get("test"), logits)
