@@ -80,7 +80,7 @@ class FusionTextClassificationPipeline(Pipeline):
 
     def postprocess(self, model_outputs: Any, top_k: Any = 1, threshold: Any = None, **parameters) -> Any:
         """Probabilities `(num_labels,)` to sorted labels."""
-        return rank(model_outputs, self.model.config, top_k, threshold)  # type: ignore[arg-type]
+        return rank(model_outputs, self.model.config, top_k, threshold)
 
     def run_single(self, inputs, preprocess_params, forward_params, postprocess_params):
         """One text."""
