@@ -12,7 +12,9 @@ import torch
 import transformers
 from datasets import Dataset
 
+import fusion_model.batches
 import fusion_model.encoder
+import fusion_model.pooling
 from fusion_model.backbones import num_slots
 from fusion_model.encoder import BackboneEncoder
 
@@ -21,7 +23,9 @@ from .durable import altered, record, write_json
 # A killed run keeps its finished shards; within a shard texts are sorted by length.
 SHARD_ROWS = 4096
 # Read at once: the file may be edited while what was imported is still computing.
-ENCODER_CODE = hashlib.sha256(inspect.getsource(fusion_model.encoder).encode()).hexdigest()
+ENCODER_CODE = hashlib.sha256(
+    "".join(map(inspect.getsource, (fusion_model.encoder, fusion_model.pooling, fusion_model.batches))).encode()
+).hexdigest()
 # Whatever a backbone may be made of: weights, configuration, vocabulary, code of its own.
 BACKBONE_SUFFIXES = {".safetensors", ".bin", ".json", ".txt", ".model", ".tiktoken", ".py"}
 

@@ -1,7 +1,7 @@
 """Reads texts with one frozen backbone and pools its hidden states: the same code for extraction and for inference."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from os import PathLike
 from typing import cast
@@ -10,16 +10,13 @@ import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from .backbones import LOAD_ERRORS, explain_refusal, hub_is_reachable, locate, num_slots
+from .batches import Pending, ahead, length_batches, store, to_cpu, to_device, token_budget
+from .pooling import PooledLayers, pool
 from .trust import check_backbone, check_ids
 
-# Tokens in one forward pass. On a CPU more does not run faster; a GPU needs more to be busy.
-CPU_BATCH_TOKENS = 4096
-GPU_BATCH_TOKENS = 32768
-# A CPU runs texts of one length together: nothing is padded, which is faster there, and a text's features are the same
-# whatever it is read with (in float32 but for a last bit in thousands of numbers). A GPU, where many small batches cost
-# more than padding, takes texts together whose lengths differ by no more than this share (a small batch waits).
-GPU_LENGTH_RATIO = 0.85
-GPU_SMALL_BATCH = 32
+# Texts that are tokenised at once for a GPU, while it reads those before, and batches made ahead.
+GROUP_TEXTS = 1024
+BATCHES_AHEAD = 4
 # `from_pretrained` changes torch's defaults while it runs, so one backbone is loaded at a time, whatever the threads.
 LOADING = threading.RLock()
 
@@ -59,6 +56,8 @@ class BackboneEncoder:
         self.dtype = resolve_dtype(spec["dtype"], self.device)
         self.location, self.load_kwargs = locate(spec, folder, revision)
         self._model: PreTrainedModel | None = None
+        self._layers: PooledLayers | None = None
+        self._budget = 0
         self._tokenizer: PreTrainedTokenizerBase | None = None
         # Only a float16 model is ever changed after it was loaded, see `_in_float32`.
         self._alone = threading.RLock() if self.dtype == torch.float16 else nullcontext()
@@ -74,6 +73,16 @@ class BackboneEncoder:
                 if self._model is None:
                     self._model = self._load_model()
         return self._model
+
+    @property
+    def layers(self) -> PooledLayers:
+        """The backbone with what pools its layers."""
+        if self._layers is None:
+            sample = self._tokenize(["."])[0]
+            with LOADING:
+                if self._layers is None:
+                    self._layers = PooledLayers(self.model, self.spec["layers"], self.spec["pooling"], sample)
+        return self._layers
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -108,14 +117,12 @@ class BackboneEncoder:
             ValueError: a feature is not finite even when computed in float32; the message names the text's index.
         """
         features = torch.empty((len(texts), self.width), dtype=torch.float16)
-        token_ids = self._tokenize(texts)
-        check_ids(token_ids, len(cast(torch.nn.Embedding, self.model.get_input_embeddings()).weight), self.location)
-        self._fill(features, token_ids, range(len(texts)), progress)
+        self._fill(features, texts, range(len(texts)), progress)
         bad = _not_finite(features)
         if bad and self.dtype == torch.float16:
             # Some decoders overflow in float16; these texts (and no others) are worth a slower pass.
             with self._in_float32():
-                self._fill(features, token_ids, bad)
+                self._fill(features, texts, bad)
             bad = _not_finite(features)
         if bad:
             raise ValueError(
@@ -203,18 +210,41 @@ class BackboneEncoder:
     def _fill(
         self,
         features: torch.Tensor,
-        token_ids: list[list[int]],
-        rows: Iterable[int],
+        texts: Sequence[str],
+        rows: Sequence[int],
         progress: Callable[[int], object] | None = None,
     ) -> None:
-        """Compute the given rows of `features`, `(texts, slots * hidden_size)`, from token ids."""
-        rows = list(rows)
-        for positions in self._batches([len(token_ids[row]) for row in rows]):
-            batch = [rows[position] for position in positions]
+        """Compute the given rows of `features`, `(texts, slots * hidden_size)`."""
+        batches = self._batches([texts[row] for row in rows])
+        waiting: Pending | None = None
+        # A GPU is given its next batch before the features of the last one are taken from it.
+        for positions, token_ids in ahead(batches, BATCHES_AHEAD) if self.device.type == "cuda" else batches:
             with self._alone:
-                features[batch] = self._forward([token_ids[row] for row in batch])
+                pooled, event = to_cpu(self._forward_in_memory(token_ids))
+            store(features, waiting)
+            waiting = [rows[position] for position in positions], pooled, event
             if progress is not None:
-                progress(len(batch))
+                progress(len(positions))
+        store(features, waiting)
+
+    def _batches(self, texts: list[str]) -> Iterator[tuple[list[int], list[list[int]]]]:
+        """Positions in `texts`, and their token ids, in batches: of one length on a CPU, of similar ones on a GPU."""
+        if not texts:
+            return
+        on_gpu = self.device.type == "cuda"
+        vocabulary = len(cast(torch.nn.Embedding, self.model.get_input_embeddings()).weight)
+        self._budget = self._budget or token_budget(self.model, self.device)
+        # By characters, which is almost by tokens: a GPU can start before all texts are tokenised.
+        order = (
+            sorted(range(len(texts)), key=lambda row: len(texts[row]), reverse=True) if on_gpu else range(len(texts))
+        )
+        size = GROUP_TEXTS if on_gpu else len(texts)
+        for start in range(0, len(texts), size):
+            group = order[start : start + size]
+            token_ids = self._tokenize([texts[row] for row in group])
+            check_ids(token_ids, vocabulary, self.location)
+            for batch in length_batches([len(ids) for ids in token_ids], self._budget, padded=on_gpu):
+                yield [group[row] for row in batch], [token_ids[row] for row in batch]
 
     @contextmanager
     def _in_float32(self) -> Iterator[None]:
@@ -229,72 +259,37 @@ class BackboneEncoder:
                 for x in halves:
                     x.data = x.data.half()
 
-    def _batches(self, lengths: list[int]) -> Iterator[list[int]]:
-        """Yield row numbers, longest text first, in batches of one (or similar) length within the token budget."""
-        on_cpu = self.device.type == "cpu"
-        budget = CPU_BATCH_TOKENS if on_cpu else GPU_BATCH_TOKENS
-        ratio, small = (1.0, 1) if on_cpu else (GPU_LENGTH_RATIO, GPU_SMALL_BATCH)
-        rows: list[int] = []
-        longest = 0
-        for row in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
-            too_short = len(rows) >= small and lengths[row] < ratio * longest
-            if rows and (too_short or (len(rows) + 1) * longest > budget):
-                yield rows
-                rows = []
-            if not rows:
-                longest = lengths[row]
-            rows.append(row)
-        if rows:
-            yield rows
-
-    @torch.inference_mode()
     def _forward(self, token_ids: list[list[int]]) -> torch.Tensor:
-        """Pooled hidden states of one batch, `(batch, slots * hidden_size)`, float16."""
+        """Pooled hidden states of one batch on the backbone's device, `(batch, slots * hidden_size)`, float16."""
         longest = max(map(len, token_ids))
         lengths = torch.tensor([len(ids) for ids in token_ids])
         # Always padded on the right, with any id (0): the mask keeps padding out of attention and pooling, so the
         # tokenizer needs no pad token, and a decoder's positions start at its first real token.
         ids = torch.tensor([ids + [0] * (longest - len(ids)) for ids in token_ids])
-        mask = torch.arange(longest)[None, :] < lengths[:, None]
-        padded = not bool(mask.all())
-        outputs = self.model(
-            input_ids=ids.to(self.device),
-            attention_mask=mask.long().to(self.device) if padded else None,
-            output_hidden_states=True,
-            **({"use_cache": False} if hasattr(self.model.config, "use_cache") else {}),
-        )
-        mask, lengths = mask.to(self.device), lengths.to(self.device)
-        slots = []
-        for layer in self.spec["layers"]:
-            hidden = outputs.hidden_states[layer].float()
-            slots += [pool(hidden, mask, lengths, pooling) for pooling in self.spec["pooling"]]
-        return torch.cat(slots, dim=1).to(torch.float16).cpu()
+        mask = torch.arange(longest)[None, :] < lengths[:, None] if longest > min(map(len, token_ids)) else None
+        ids, lengths = to_device(ids, self.device), to_device(lengths, self.device)
+        return self.layers(ids, None if mask is None else to_device(mask, self.device), lengths)
+
+    def _forward_in_memory(self, token_ids: list[list[int]]) -> torch.Tensor:
+        """`_forward`, in two halves where the device's memory does not hold the whole; later batches are smaller."""
+        with suppress(torch.OutOfMemoryError):
+            return self._forward(token_ids)
+        # The failed pass's tensors went with its traceback.
+        torch.cuda.empty_cache()
+        self._budget = max(1, self._budget // 2)
+        half = -(-len(token_ids) // 2)
+        try:
+            return torch.cat([self._forward(part) for part in (token_ids[:half], token_ids[half:]) if part])
+        except torch.OutOfMemoryError as error:
+            raise ValueError(
+                f"Backbone '{self.spec['name']}' runs out of memory on {self.device} with {half} text(s) of "
+                f"{max(map(len, token_ids))} tokens. Free memory there, lower max_length or take a smaller backbone."
+            ) from error
 
 
 def _not_finite(features: torch.Tensor) -> list[int]:
     """Numbers of the rows of `(texts, width)` that hold infinity or NaN."""
     return torch.nonzero(~torch.isfinite(features).all(dim=1)).flatten().tolist()
-
-
-def pool(hidden: torch.Tensor, mask: torch.Tensor, lengths: torch.Tensor, pooling: str) -> torch.Tensor:
-    """Pool token vectors into one vector a text.
-
-    Args:
-        hidden: Hidden states `(batch, tokens, hidden_size)`.
-        mask: True at real tokens, `(batch, tokens)`.
-        lengths: Number of real tokens, `(batch,)`.
-        pooling: `mean`, `max`, `cls` (first token) or `last` (last real token).
-
-    Returns:
-        Tensor `(batch, hidden_size)`.
-    """
-    if pooling == "cls":
-        return hidden[:, 0]
-    if pooling == "last":
-        return hidden[torch.arange(len(hidden), device=hidden.device), lengths - 1]
-    if pooling == "max":
-        return hidden.masked_fill(~mask[:, :, None], float("-inf")).amax(dim=1)
-    return hidden.masked_fill(~mask[:, :, None], 0.0).sum(dim=1) / lengths[:, None]
 
 
 __all__ = ["BackboneEncoder", "pool", "resolve_dtype"]

@@ -8,6 +8,7 @@ from transformers import AutoModel, AutoTokenizer, LlamaModel
 
 from fusion_model.backbones import check_backbones
 from fusion_model.encoder import BackboneEncoder, pool
+from fusion_model.pooling import PooledLayers
 
 OVERFLOW = 900  # found by trial
 LONG = "the night may bring what it did not expect and I hate it so much " * 36  # 500 words
@@ -95,8 +96,50 @@ def test_padding_as_on_a_gpu_does_not_change_features(tiny_bert, tiny_roberta, t
     for folder in (tiny_bert, tiny_roberta, tiny_llama):
         encoder = encoder_of(folder, layers=[-1], pooling=["mean", "max", "cls", "last"])
         one_length = encoder.encode(texts)
-        monkeypatch.setattr(encoder, "_batches", lambda lengths: iter([list(range(len(lengths)))]))
-        torch.testing.assert_close(encoder.encode(texts), one_length, atol=2e-3, rtol=1e-3)
+        with monkeypatch.context() as patch:
+            patch.setattr("fusion_model.encoder.length_batches", lambda lengths, *a, **k: [range(len(lengths))])
+            torch.testing.assert_close(encoder.encode(texts), one_length, atol=2e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["tiny_bert", "tiny_roberta", "tiny_llama", "minilm"])
+def test_layers_pooled_as_they_appear_are_the_hidden_states(name, request, texts, monkeypatch):
+    folder = "sentence-transformers/all-MiniLM-L6-v2" if name == "minilm" else request.getfixturevalue(name)
+    changes = {"layers": [0, 2, -1, 1], "pooling": ["mean", "max", "cls", "last"]}
+    hooked = encoder_of(folder, **changes)
+    features = hooked.encode(texts)
+    assert hooked.layers.hooked
+    monkeypatch.setattr(PooledLayers, "_agrees", lambda self, ids: False)
+    collected = encoder_of(folder, **changes)
+    assert torch.equal(collected.encode(texts), features)
+    assert not collected.layers.hooked
+
+
+def test_hooks_that_see_something_else_than_the_hidden_states_are_not_used(tiny_bert, texts, monkeypatch):
+    expected = encoder_of(tiny_bert, layers=[0, 1]).encode(texts)
+    monkeypatch.setattr(PooledLayers, "_hook", lambda self, layer: lambda *call: self._take(layer, 1 + call[1][0]))
+    encoder = encoder_of(tiny_bert, layers=[0, 1])
+    assert torch.equal(encoder.encode(texts), expected)
+    assert not encoder.layers.hooked
+
+
+def test_a_batch_that_memory_does_not_hold_is_read_in_halves_and_later_ones_are_smaller(tiny_bert, monkeypatch):
+    texts = ["so happy that you came"] * 10
+    encoder = encoder_of(tiny_bert)
+    expected, forward, sizes = encoder.encode(texts), BackboneEncoder._forward, []
+
+    def limited(self, token_ids):
+        sizes.append(len(token_ids))
+        if len(token_ids) > limit:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return forward(self, token_ids)
+
+    monkeypatch.setattr(BackboneEncoder, "_forward", limited)
+    limit, before = 5, encoder._budget
+    torch.testing.assert_close(encoder.encode(texts), expected, atol=1e-3, rtol=1e-3)
+    assert (sizes, encoder._budget) == ([10, 5, 5], before // 2)
+    limit = 4
+    with pytest.raises(ValueError, match=r"Backbone 'tiny' runs out of memory on cpu with 5 text\(s\) of \d+ tokens"):
+        encoder.encode(texts)
 
 
 def test_order_is_kept_and_progress_counts_every_text_once(tiny_bert, texts):
