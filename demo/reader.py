@@ -144,7 +144,7 @@ class Shelf:
         """
         if name == self.main.name:
             return self.main
-        if name not in self._sources:
+        if not isinstance(name, str) or name not in self._sources:
             raise RefusalError(f"There is no model '{str(name)[:100]}' here: choose one of {', '.join(self.names)}.")
         with self._guard:
             if name not in self._others:

@@ -88,7 +88,11 @@ class FusionConfig(PreTrainedConfig):
         self.hidden_sizes = list(self.hidden_sizes)
         # transformers builds a bare config when it compares defaults, so no backbones at all must be possible.
         self.backbones = check_backbones(list(self.backbones))
-        super().__post_init__(**kwargs)
+        try:
+            super().__post_init__(**kwargs)
+        except (AttributeError, TypeError, LookupError, OverflowError) as error:
+            # transformers takes its own fields, such as id2label or dtype, to be of the right kind.
+            raise ValueError(f"The configuration has a field of a wrong kind: {error!s:.200}.") from None
         self.check()
 
     @property

@@ -1,6 +1,7 @@
-"""Tiny random models in the published backbones' places, as long as the recipes ask (256 tokens)."""
+"""Tiny random models in the published backbones' places, as long as the recipes ask (256 tokens), and one over them."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
@@ -16,18 +17,24 @@ from transformers import (
     RobertaModel,
 )
 
+from fusion_model import FusionConfig, FusionForSequenceClassification
+from training.folder import write_model
+from training.lexical import fit_lexical
+
+NAMES = ["joy", "anger", "neutral"]
 CORPUS = [
     "I am so happy that you came to see me today!",
     "Why did nobody tell me? I hate this.",
     "it is cold, isn't it",
 ]
-SHARED = {"vocab_size": 120, "num_hidden_layers": 2}
-WIDE = {"num_attention_heads": 2, "intermediate_size": 32, "max_position_embeddings": 258}
+SHARED: dict[str, Any] = {"vocab_size": 120, "num_hidden_layers": 2}
+WIDE: dict[str, Any] = {"num_attention_heads": 2, "intermediate_size": 32, "max_position_embeddings": 258}
 
 
 def standin(kind: str, folder: Path) -> Path:
     """Save a random `bert`, `roberta`, `distilbert` or `llama` (without a pad token) and its tokenizer in `folder`."""
     torch.manual_seed(0)
+    model: Any
     if kind == "bert":
         model = BertModel(BertConfig(hidden_size=24, **SHARED, **WIDE))
     elif kind == "roberta":
@@ -54,3 +61,26 @@ def standin(kind: str, folder: Path) -> Path:
     model.save_pretrained(folder)
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=256, **names).save_pretrained(folder)
     return folder
+
+
+def small_model(folder: Path) -> Path:
+    """Write a model of three labels over a tiny BERT, which is bundled, with a lexical channel; its folder."""
+    spec = {"name": "tiny", "model_id": str(standin("bert", folder / "bert")), "hidden_size": 24, "max_length": 32}
+    labels = torch.eye(3).repeat(2, 1).numpy()
+    lexical = fit_lexical(CORPUS * 2, labels, 3, c=1.0)
+    torch.manual_seed(0)
+    config = FusionConfig(
+        backbones=[{**spec, "dtype": "float32"}],
+        fusion_dim=8,
+        hidden_sizes=[8],
+        problem_type="multi_label_classification",
+        id2label=dict(enumerate(NAMES)),
+        label2id={name: number for number, name in enumerate(NAMES)},
+        thresholds=[0.5] * 3,
+        lexical_terms=len(lexical.idf),
+        lexical_bytes=len(lexical.vocabulary),
+    )
+    model = FusionForSequenceClassification(config).eval()
+    model.lexical.load_state_dict(lexical.state_dict())
+    write_model(model, folder / "model", bundle_backbones=True)
+    return folder / "model"
