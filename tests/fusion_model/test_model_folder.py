@@ -194,7 +194,7 @@ def test_loading_options_give_the_same_model(model, folder, texts, options):
     assert_same_scores(loaded.predict(texts, top_k=None), model.predict(texts, top_k=None), tolerance)
 
 
-def test_what_a_checkpoint_lacks_is_initialised_and_never_garbage(folder, texts, tmp_path):
+def test_what_a_checkpoint_lacks_is_named_and_where_it_is_allowed_never_garbage(folder, texts, tmp_path, monkeypatch):
     shutil.copytree(folder, tmp_path / "model")
     weights = load_file(tmp_path / "model" / "model.safetensors")
     kept = {
@@ -202,6 +202,9 @@ def test_what_a_checkpoint_lacks_is_initialised_and_never_garbage(folder, texts,
     }
     assert len(kept) < len(weights)
     save_file(kept, tmp_path / "model" / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ValueError, match=r"'standardise.*' is missing in .* and the configuration asks for"):
+        FusionForSequenceClassification.from_pretrained(tmp_path / "model")
+    monkeypatch.setattr("fusion_model.modeling_fusion.check_weights", lambda *_: None)
     for _ in range(2):  # garbage memory would be zeros now and then
         torch.full((1_000_000,), float("nan"))
         loaded = FusionForSequenceClassification.from_pretrained(tmp_path / "model")
@@ -215,7 +218,8 @@ def test_what_a_checkpoint_lacks_is_initialised_and_never_garbage(folder, texts,
         for head in loaded.heads:
             first = head.classifier[0]
             assert 0 < first.weight.abs().max() <= first.in_features**-0.5
-        assert all(np.isfinite(item["score"]) for row in loaded.predict(texts, top_k=None) for item in row)
+        with pytest.raises(ValueError, match="The lexical vocabulary has 1 terms, and there are weights for"):
+            loaded.predict(texts)
 
 
 def test_a_model_follows_its_folder_when_the_working_directory_changes(make_model, texts, tmp_path, monkeypatch):
