@@ -116,7 +116,13 @@ def test_layers_pooled_as_they_appear_are_the_hidden_states(name, request, texts
 
 def test_hooks_that_see_something_else_than_the_hidden_states_are_not_used(tiny_bert, texts, monkeypatch):
     expected = encoder_of(tiny_bert, layers=[0, 1]).encode(texts)
-    monkeypatch.setattr(PooledLayers, "_hook", lambda self, layer: lambda *call: self._take(layer, 1 + call[1][0]))
+    hook = PooledLayers._hook
+
+    def shifted(self, layer):
+        take = hook(self, layer)
+        return lambda module, args, kwargs: take(module, (args[0] + 1,), kwargs)
+
+    monkeypatch.setattr(PooledLayers, "_hook", shifted)
     encoder = encoder_of(tiny_bert, layers=[0, 1])
     assert torch.equal(encoder.encode(texts), expected)
     assert not encoder.layers.hooked
