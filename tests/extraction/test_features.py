@@ -1,6 +1,12 @@
 """Features: found again by content, computed once, resumable, the same alone and in a batch."""
 
 import logging
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +15,7 @@ import torch
 from datasets import Dataset, List, Value
 
 import extraction.cache
+from extraction.durable import DiskFullError
 from extraction.features import cache_key, default_cache_dir, extract, pin, plan
 from fusion_model.backbones import check_backbones
 from fusion_model.encoder import BackboneEncoder
@@ -91,23 +98,51 @@ def test_a_second_call_reads_the_cache_without_loading_the_backbone(
     assert "train: 6 texts x 384 features of 'minilm' read from the cache" in caplog.text
 
 
-@pytest.mark.parametrize("damage", ["deleted", "cut"])
-def test_only_the_shard_that_a_killed_run_lacks_is_computed(split, spec, encoder, tmp_path, small_shards, damage):
+def flip(file):
+    """Change one bit; the file's times stay."""
+    stat, content = file.stat(), bytearray(file.read_bytes())
+    content[-700] ^= 1
+    file.write_bytes(content)
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def swap_both(file):
+    """Put another shard, with its record, in a shard's place."""
+    other = file.with_name(file.name.replace("00001-of", "00000-of"))
+    shutil.copy(other, file)
+    shutil.copy(other.with_suffix(".json"), file.with_suffix(".json"))
+
+
+DAMAGES = {
+    "deleted": (lambda file: file.unlink(), None),
+    "cut": (lambda file: file.write_bytes(file.read_bytes()[:700]), "it has 700 bytes where"),
+    "flipped": (flip, "its content is not what was written (checksum)"),
+    "foreign": (lambda file: shutil.copy(file.with_name(file.name.replace("00001", "00002")), file), "its content is"),
+    "foreign with its record": (swap_both, "it is another data set's, backbone's or shard's (start differ)"),
+    "without record": (lambda file: file.with_suffix(".json").unlink(), "it has no record"),
+    "record damaged": (lambda file: file.with_suffix(".json").write_text("{"), "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_only_the_shard_that_is_missing_or_damaged_is_computed_and_it_is_named(
+    split, spec, encoder, tmp_path, small_shards, damage, caplog
+):
     whole = array(extract(split, spec, cache_dir=tmp_path, encoder=encoder))
     files = sorted(tmp_path.glob("*/*.arrow"))
-    if damage == "deleted":
-        files[1].unlink()
-    else:
-        files[1].write_bytes(files[1].read_bytes()[:700])
+    spoil, flaw = DAMAGES[damage]
+    spoil(files[1])
     before = [file.stat().st_mtime_ns for file in (files[0], files[2])]
     found = plan(split, spec, tmp_path)
     assert (found.missing, found.missing_rows) == ([1], 2)
     read = []
     spy = SimpleNamespace(encode=lambda texts, **options: read.extend(texts) or encoder.encode(texts, **options))
-    again = array(extract(split, spec, cache_dir=tmp_path, encoder=spy))
+    again = array(extract(split, spec, name="dev", cache_dir=tmp_path, encoder=spy))
     assert read == TEXTS[2:4]
     assert np.array_equal(whole, again)
     assert [file.stat().st_mtime_ns for file in (files[0], files[2])] == before
+    named = f"dev: {files[1]} is not used: "
+    assert (named in caplog.text and flaw in caplog.text) if flaw else named not in caplog.text
 
 
 def test_a_run_that_stops_midway_keeps_its_finished_shards(split, spec, encoder, tmp_path, small_shards):
@@ -119,14 +154,64 @@ def test_a_run_that_stops_midway_keeps_its_finished_shards(split, spec, encoder,
     with pytest.raises(KeyboardInterrupt):
         extract(split, spec, cache_dir=tmp_path, encoder=SimpleNamespace(encode=stop_at_third))
     assert plan(split, spec, tmp_path).missing == [2]
+    assert not list(tmp_path.rglob("unfinished-*"))
+    assert len(extract(split, spec, cache_dir=tmp_path, encoder=encoder)) == 6
 
 
-def test_the_row_of_a_text_without_finite_features_can_be_found(split, spec, tmp_path, small_shards):
-    def refuse(texts, **options):
-        raise ValueError("no finite features for the text(s) at index [1].")
+def test_what_a_killed_run_left_half_written_is_cleared_away(split, spec, encoder, tmp_path, small_shards):
+    scratch = plan(split, spec, tmp_path).shards[1].scratch
+    scratch.mkdir(parents=True)
+    (scratch / "tmpabc").write_text("half a shard")
+    assert len(extract(split, spec, cache_dir=tmp_path, encoder=encoder)) == 6
+    assert not list(tmp_path.rglob("unfinished-*"))
 
-    with pytest.raises(ValueError, match=r"at index \[1\]. \(Counted from row 0 of the dev split.\)"):
-        extract(split, spec, name="dev", cache_dir=tmp_path, encoder=SimpleNamespace(encode=refuse))
+
+def test_a_shard_that_another_process_holds_is_waited_for_and_computed_when_that_dies(
+    split, spec, encoder, tmp_path, small_shards, caplog
+):
+    shard = plan(split, spec, tmp_path).shards[0]
+    shard.file.parent.mkdir(parents=True)
+    hold = "import sys, time, filelock; filelock.FileLock(sys.argv[1]).acquire(); print(1, flush=True); time.sleep(99)"
+    other = subprocess.Popen([sys.executable, "-c", hold, str(shard.lock_file)], stdout=subprocess.PIPE)
+    other.stdout.readline()
+    killer = threading.Timer(1.0, other.kill)
+    killer.start()
+    read = []
+    spy = SimpleNamespace(encode=lambda texts, **options: read.append(texts[0]) or encoder.encode(texts, **options))
+    features = extract(split, spec, name="dev", cache_dir=tmp_path, encoder=spy)
+    other.wait()
+    other.stdout.close()
+    assert "dev: waiting for another process that computes 2 rows" in caplog.text
+    assert read == [TEXTS[2], TEXTS[4], TEXTS[0]]
+    assert np.array_equal(array(features), encoder.encode(TEXTS[:6]).numpy())
+
+
+def test_a_full_disk_is_a_sentence_keeps_finished_shards_and_leaves_nothing_half_written(
+    split, spec, encoder, tmp_path, small_shards
+):
+    extract(split, spec, cache_dir=tmp_path, encoder=encoder)
+    lost = sorted(tmp_path.glob("*/*.arrow"))[1]
+    lost.unlink()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(DiskFullError, match=r"No room to write in .* Finished shards are kept"):
+            extract(split, spec, cache_dir=tmp_path, encoder=encoder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert plan(split, spec, tmp_path).missing == [1]
+    assert not list(tmp_path.rglob("unfinished-*"))
+    assert len(extract(split, spec, cache_dir=tmp_path, encoder=encoder)) == 6
+
+
+def test_the_row_of_a_text_without_finite_features_can_be_found(split, spec, encoder, tmp_path, small_shards):
+    def overflow(texts, **options):
+        if TEXTS[5] in texts:
+            raise ValueError(f"no finite features for the text(s) at index [{texts.index(TEXTS[5])}].")
+        return encoder.encode(texts, **options)
+
+    with pytest.raises(ValueError, match=r"at index \[1\]\. \(Counted from row 4 of the dev split\.\)"):
+        extract(split, spec, name="dev", cache_dir=tmp_path, encoder=SimpleNamespace(encode=overflow))
 
 
 def test_an_empty_split_is_refused(spec, tmp_path):

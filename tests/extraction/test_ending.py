@@ -1,0 +1,60 @@
+"""Signals, errors and what a shell is told."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from extraction.ending import GRACE_SECONDS, end_with_status
+
+
+def test_an_error_is_one_sentence_and_status_1(capsys):
+    def fail():
+        raise ValueError("This is wrong: do that.")
+
+    assert end_with_status(fail, advice="kept.") == 1
+    assert capsys.readouterr().err == "error: This is wrong: do that.\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "name"), [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")]
+)
+def test_a_signal_ends_in_a_sentence_and_the_status_that_shells_know(number, status, name, capsys):
+    before = signal.getsignal(number)
+
+    def work():
+        os.kill(os.getpid(), number)
+        time.sleep(5)
+
+    started = time.perf_counter()
+    assert end_with_status(work, advice="all is kept.") == status
+    assert time.perf_counter() - started < 3
+    assert capsys.readouterr().err == f"stopped by {name}: all is kept.\n"
+    assert signal.getsignal(number) == before
+
+
+def test_what_does_not_listen_is_ended_after_the_grace():
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:  # pragma: no cover
+        os.dup2(write, 2)
+
+        def deaf():
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        def work():
+            try:
+                deaf()
+            except KeyboardInterrupt:
+                time.sleep(60)
+
+        end_with_status(work, advice="all is kept.")
+        os._exit(0)
+    started = time.perf_counter()
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert status == 143
+    assert time.perf_counter() - started < GRACE_SECONDS + 5
+    os.close(write)
+    assert b"stopped by SIGTERM: all is kept.\n" in os.read(read, 1000)
+    os.close(read)
