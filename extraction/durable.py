@@ -185,10 +185,13 @@ def room(folder: Path, kept: str) -> Iterator[None]:
 
 
 def _is_full(error: BaseException) -> bool:
-    """Whether an error means a full disk; Rust's libraries say it in words only."""
+    """Whether an error, or what it hides, means a full disk; Rust's libraries say it in words only."""
     if isinstance(error, OSError) and error.errno in FULL:
         return True
-    return any(f"os error {number}" in str(error).lower() for number in FULL)
+    if any(f"(os error {number})" in str(error) for number in FULL):
+        return True
+    # A library that cleans up after a failed write fails again there.
+    return error.__context__ is not None and _is_full(error.__context__)
 
 
 __all__ = [

@@ -13,13 +13,12 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import Trainer
 from transformers.trainer import TRAINER_STATE_NAME, TRAINING_ARGS_NAME
-from transformers.trainer_utils import rotate_checkpoints
 
 from extraction.durable import broken_seal, room, seal
 
 logger = logging.getLogger(__name__)
 
-# The last, and the one before it in case the last is damaged; the Trainer adds the best.
+# The last, and the one before it in case the last is damaged.
 KEPT = 2
 OPTIMIZER_TENSORS = "optimizer.safetensors"
 OPTIMIZER_REST = "optimizer.json"
@@ -88,7 +87,7 @@ class ResumableTrainer(Trainer):
         finally:
             self.args.save_total_limit = limit
         if self.args.should_save and limit is not None:
-            rotate_checkpoints(str(folder), max(limit, KEPT), self.state.best_model_checkpoint)
+            _delete_all_but(folder, max(limit, KEPT))
         self.accelerator.wait_for_everyone()
 
     def _load_best_model(self):
@@ -185,6 +184,15 @@ class ResumableTrainer(Trainer):
 def checkpoints(folder: Path) -> list[Path]:
     """The checkpoints of a run, whole or not, last first."""
     return sorted(folder.glob("checkpoint-*"), key=_step, reverse=True)
+
+
+def _delete_all_but(folder: Path, number: int) -> None:
+    """Keep the last checkpoints, and for each the best epoch's as it was then, without which it is of no use."""
+    kept = checkpoints(folder)[:number]
+    best = {_state(checkpoint)["best_model_checkpoint"] for checkpoint in kept}
+    for checkpoint in checkpoints(folder):
+        if checkpoint not in kept and str(checkpoint) not in best:
+            shutil.rmtree(checkpoint, ignore_errors=True)
 
 
 def last_whole(folder: Path) -> Path | None:

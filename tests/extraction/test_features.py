@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -174,8 +175,14 @@ def test_a_shard_that_another_process_holds_is_waited_for_and_computed_when_that
     hold = "import sys, time, filelock; filelock.FileLock(sys.argv[1]).acquire(); print(1, flush=True); time.sleep(99)"
     other = subprocess.Popen([sys.executable, "-c", hold, str(shard.lock_file)], stdout=subprocess.PIPE)
     other.stdout.readline()
-    killer = threading.Timer(1.0, other.kill)
-    killer.start()
+
+    def kill_when_waited_for():
+        deadline = time.monotonic() + 300
+        while "waiting for another process" not in caplog.text and time.monotonic() < deadline:
+            time.sleep(0.05)
+        other.kill()
+
+    threading.Thread(target=kill_when_waited_for).start()
     read = []
     spy = SimpleNamespace(encode=lambda texts, **options: read.append(texts[0]) or encoder.encode(texts, **options))
     features = extract(split, spec, name="dev", cache_dir=tmp_path, encoder=spy)
