@@ -1,0 +1,114 @@
+"""One text, many texts, start: a trained model against sentence-transformers with a logistic regression.
+
+python -m benchmarks.inference --model outputs/minilm-go_emotions --dataset go_emotions --json inference.json
+"""
+
+import json
+import subprocess
+import sys
+import time
+from functools import partial
+
+import numpy as np
+from sentence_transformers import SentenceTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
+from transformers import AutoModelForSequenceClassification
+
+import fusion_model  # noqa: F401  registers the classes, so that a local folder needs no remote code
+from benchmarks.measure import in_turn, parser, report
+from extraction.sources import load_source
+from fusion_model.backbones import locate
+
+# Each start is timed in a process of its own: imports, loading, the first text, and the memory after it.
+STARTS = {
+    "ours": """
+from transformers import AutoModelForSequenceClassification
+import fusion_model
+imported = time.perf_counter()
+model = AutoModelForSequenceClassification.from_pretrained(sys.argv[1])
+loaded = time.perf_counter()
+model.predict(["You did what?!"])
+""",
+    "theirs": """
+from sentence_transformers import SentenceTransformer
+from sklearn.linear_model import LogisticRegression
+imported = time.perf_counter()
+model = SentenceTransformer(sys.argv[1], device="cpu")
+loaded = time.perf_counter()
+model.encode(["You did what?!"])
+""",
+}
+FRAME = """
+import json, resource, sys, time
+started = time.perf_counter()
+{code}
+done = time.perf_counter()
+print(json.dumps([imported - started, loaded - imported, done - loaded,
+                  resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+"""
+
+
+def start(name: str, location: str) -> list[float]:
+    """Seconds of import, loading and the first text, and peak MiB."""
+    code = FRAME.format(code=STARTS[name])
+    done = subprocess.run([sys.executable, "-c", code, location], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main(argv: list[str] | None = None) -> dict:
+    """Print the table; what goes into the JSON file."""
+    command = parser(__doc__)
+    command.add_argument("--model", required=True, help="model folder")
+    command.add_argument("--dataset", default="sample")
+    command.add_argument("--one", type=int, default=300, help="texts that are classified one after the other")
+    command.add_argument("--many", type=int, default=2048, help="texts that are classified in one call")
+    command.add_argument("--repeats", type=int, default=3)
+    options = command.parse_args(argv)
+    texts = load_source(options.dataset)["validation"]["text"][:]
+    one, many = texts[: options.one], (texts * (1 + options.many // len(texts)))[: options.many]
+    model = AutoModelForSequenceClassification.from_pretrained(options.model)
+    spec = next(spec for spec in model.config.backbones if not spec["tuned"])
+    location = locate(spec, options.model)[0]
+    encoder = SentenceTransformer(location, device="cpu")
+    encoder.max_seq_length = spec["max_length"]
+    # What the regression says is of no interest here, so it is fitted on anything.
+    targets = np.random.default_rng(0).integers(0, 2, (256, model.config.num_labels))
+    regression = OneVsRestClassifier(LogisticRegression(max_iter=20)).fit(encoder.encode((texts * 256)[:256]), targets)
+
+    ways = {
+        "ours": lambda batch: model.predict(batch),
+        "theirs": lambda batch: regression.predict_proba(encoder.encode(batch, show_progress_bar=False)),
+    }
+    for call in ways.values():
+        for text in one[:20]:
+            call([text])
+    singles: dict[str, list[float]] = {name: [] for name in ways}
+    for text in one:
+        for name, call in ways.items():
+            started = time.perf_counter()
+            call([text])
+            singles[name].append(time.perf_counter() - started)
+    batches = in_turn({name: partial(call, many) for name, call in ways.items()}, options.repeats)
+    rows = []
+    titles = {"ours": "this model", "theirs": "sentence-transformers + LogisticRegression"}
+    for name, title in titles.items():
+        imported, loaded, first, memory = start(name, options.model if name == "ours" else location)
+        p50, p99 = np.percentile(singles[name], [50, 99]) * 1000
+        rows.append(
+            {
+                "way": title,
+                "one_text_p50_ms": float(p50),
+                "p99_ms": float(p99),
+                "texts_a_second": len(many) / min(batches[name]),
+                "import_s": imported,
+                "load_s": loaded,
+                "first_text_s": first,
+                "memory_mib": memory,
+            }
+        )
+    return report("inference", rows, options.json, texts_one_by_one=len(one), texts_in_a_batch=len(many))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
