@@ -15,6 +15,8 @@ os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
 os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "100")
 
 import argparse
+import contextlib
+import ctypes
 import logging
 import sys
 import tempfile
@@ -26,6 +28,7 @@ from gradio.utils import LRUCache
 from demo import about_tab
 from demo.compare import Compare
 from demo.endpoints import add_endpoints
+from demo.fetching import forbid_fetching
 from demo.find import comparable, main_model
 from demo.first_start import Waiting
 from demo.limits import MAX_MEGABYTES
@@ -41,6 +44,7 @@ MOST_WAITING = 512
 SESSIONS = 256
 # Callers whose events gradio remembers; each call of an endpoint is one, and would be remembered for ever.
 CALLERS = 10_000
+M_ARENA_MAX = -8  # as in malloc.h
 # Every so many seconds, files that are older than so many are deleted.
 KEEP = (60, 1200)
 PRIVACY = "Nothing that you type or upload is flagged or kept; results wait twenty minutes for their download."
@@ -123,6 +127,7 @@ def launch(page: gr.Blocks, **options) -> tuple:
         page: From `build_page`.
         options: Passed on to gradio's `launch`.
     """
+    forbid_fetching()
     return page.launch(
         theme=theme(),
         css_paths=STYLE,
@@ -133,6 +138,12 @@ def launch(page: gr.Blocks, **options) -> tuple:
         show_error=True,
         **options,
     )
+
+
+def share_memory() -> None:
+    """Let all threads share two of the C library's stores, in place of one a thread that each keep what is freed."""
+    with contextlib.suppress(OSError, AttributeError):  # not glibc
+        ctypes.CDLL("libc.so.6").mallopt(M_ARENA_MAX, 2)
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -157,6 +168,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     options = parse(sys.argv[1:] if arguments is None else arguments)
+    share_memory()
     waiting = Waiting(options.host, options.port)
     try:
         model = main_model(options.model, waiting)

@@ -116,7 +116,7 @@ def _by_label(reader: Reader, per_label: dict) -> list[list]:
             label,
             *(round(figures[key]["mean"], 3) for key in ("f1", "precision", "recall")),
             figures["support"],
-            round(thresholds[label], 2) if label in thresholds else None,
+            round(thresholds[label], 3) if label in thresholds else None,
         ]
         for label, figures in per_label.items()
     ]

@@ -16,9 +16,9 @@ def build(reader: Reader) -> None:
     if facts.by_label:
         gr.Markdown("### By label")
         gr.Dataframe(
-            facts.by_label,
+            [[_digits(value) for value in row] for row in facts.by_label],
             headers=["label", "F1", "precision", "recall", "examples", "threshold"],
-            datatype=["str", "number", "number", "number", "number", "number"],
+            datatype=["str", "str", "str", "str", "number", "str"],
             interactive=False,
             max_height=460,
             show_label=False,
@@ -31,3 +31,8 @@ def build(reader: Reader) -> None:
     if facts.card:
         with gr.Accordion("The model's card", open=False):
             gr.Markdown(facts.card, sanitize_html=True, elem_id="card")
+
+
+def _digits(value: str | float | None) -> str | int:
+    """Three digits for a share, so that a column of them stands level; a name or a count as it is."""
+    return f"{value:.3f}" if isinstance(value, float) else "" if value is None else value

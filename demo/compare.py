@@ -51,7 +51,7 @@ class Compare:
                 show.notice("There is one model here. Whoever runs the demo can name more to compare it with.", "hint")
             )
         sentence = gr.HTML(elem_id="differences")
-        with gr.Row(equal_height=False):
+        with gr.Row(equal_height=False, elem_id="answers"):
             left = gr.HTML(elem_id="left", min_width=300)
             right = gr.HTML(elem_id="right", min_width=300)
         gr.on(

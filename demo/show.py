@@ -104,7 +104,7 @@ def parts(explanation: Explanation, reader: Reader, label: str) -> str:
 def _name_of(reader: Reader, part: str) -> str:
     """How a part is called in a sentence."""
     if part == "lexical":
-        return "the words as such"
+        return "the lexical channel"
     return reader.backbones[part].rsplit("/", 1)[-1]
 
 
