@@ -78,6 +78,6 @@ def check_top_k(top_k: int | None) -> int | None:
     """
     if top_k is None:
         return None
-    if isinstance(top_k, bool) or not isinstance(top_k, (int, float)) or top_k < 1 or int(top_k) != top_k:
+    if isinstance(top_k, bool) or not isinstance(top_k, (int, float)) or not 1 <= top_k < 2**31 or int(top_k) != top_k:
         raise RefusalError(f"top_k is {top_k!r}: expected a number of labels from 1 on, or none for all.")
     return int(top_k)

@@ -180,6 +180,8 @@ def _read_parquet(name: str, data: bytes) -> dict[str, list[str]]:
         _check_shape(name, file.metadata.num_rows, len(schema.names))
         if sum(group.total_byte_size for group in groups) > MAX_UNPACKED:
             raise RefusalError(f"'{name}' holds more than {MAX_UNPACKED // 2**20} MB when unpacked.")
+        if len(set(schema.names)) < len(schema.names):
+            raise RefusalError(f"'{name}' names a column twice: {', '.join(schema.names)[:300]}.")
         wanted = [field.name for field in schema if _holds_text(field.type)]
         if not wanted:
             raise RefusalError(f"'{name}' has no column of texts: its columns are {', '.join(schema.names)[:300]}.")

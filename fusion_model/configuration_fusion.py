@@ -2,6 +2,7 @@
 
 from typing import Literal, cast
 
+import torch
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
@@ -138,6 +139,8 @@ class FusionConfig(PreTrainedConfig):
         for name, value, (low, high) in ranges:
             if not low <= value <= high:  # NaN is not either
                 raise ValueError(f"{name} is {value}: expected {low:,} to {high:,}.")
+        if not (self.dtype is None or isinstance(self.dtype, torch.dtype)):
+            raise ValueError(f"dtype is {self.dtype!r}: expected a dtype of torch, such as float32.")
         if not 1 <= cast(int, self.num_labels) <= MOST_LABELS:
             raise ValueError(f"The configuration names {self.num_labels} labels: expected 1 to {MOST_LABELS:,}.")
         modules = self.num_members * (self.num_slots + len(self.hidden_sizes) + 1)

@@ -1,8 +1,11 @@
 """A few dozen made-up inputs for each surface; `python -m benchmarks.fuzz` runs as many as wanted."""
 
+import io
 import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -10,8 +13,9 @@ from standins import small_model
 
 from benchmarks.fuzz import campaign
 from benchmarks.fuzzing import Surface, surfaces
-from demo.limits import RefusalError
+from demo.limits import RefusalError, check_top_k
 from demo.reader import Shelf
+from demo.tables import read_table
 from fusion_model import FusionConfig
 
 NAMES = ["sources", "recipes", "predict", "pipeline", "configuration", "uploads"]
@@ -71,7 +75,7 @@ def test_an_input_that_hangs_is_interrupted(monkeypatch):
     "fields", [{"id2label": [1]}, {"dtype": "float99"}, {"id2label": {"x": "joy"}}], ids=json.dumps
 )
 def test_a_configuration_field_of_a_wrong_kind_is_refused_in_a_sentence(fields):
-    with pytest.raises(ValueError, match=r"wrong kind|invalid literal"):
+    with pytest.raises(ValueError, match=r"wrong kind|invalid literal|dtype is"):
         FusionConfig(**fields)
 
 
@@ -79,3 +83,16 @@ def test_a_configuration_field_of_a_wrong_kind_is_refused_in_a_sentence(fields):
 def test_a_model_that_is_no_name_is_refused(model_folder, name):
     with pytest.raises(RefusalError, match="There is no model"):
         Shelf(str(model_folder)).take(name)
+
+
+@pytest.mark.parametrize("top_k", [float("nan"), float("inf"), 1e300, 0, True, "1"])
+def test_a_number_of_labels_that_is_none_is_refused(top_k):
+    with pytest.raises(RefusalError, match="expected a number of labels from 1 on"):
+        check_top_k(top_k)
+
+
+def test_a_parquet_file_with_a_column_twice_is_refused():
+    packed = io.BytesIO()
+    pq.write_table(pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], names=["text", "text"]), packed)
+    with pytest.raises(RefusalError, match="names a column twice: text, text"):
+        read_table("a.parquet", packed.getvalue())
