@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 import json
+import os
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -20,8 +21,9 @@ from fusion_model.encoder import BackboneEncoder
 
 from .durable import altered, record, write_json
 
-# A killed run keeps its finished shards; within a shard texts are sorted by length.
-SHARD_ROWS = 4096
+# A killed run keeps its finished shards; within a shard texts are sorted by length. Many processes on a small data set
+# share it better in smaller shards; every command must then be given the same number.
+SHARD_ROWS = int(os.environ.get("FUSION_SHARD_ROWS", "4096"))
 # Read at once: the file may be edited while what was imported is still computing.
 ENCODER_CODE = hashlib.sha256(
     "".join(map(inspect.getsource, (fusion_model.encoder, fusion_model.pooling, fusion_model.batches))).encode()
