@@ -41,8 +41,10 @@ def regression_logits(
     for c in TRIED_C:
         started = time.perf_counter()
         regression = LogisticRegression(C=c, max_iter=1000)
-        classifier = OneVsRestClassifier(regression) if labels.ndim == 2 else regression
-        logits = classifier.fit(train, labels).decision_function(validation)
+        if labels.ndim == 2:
+            logits = OneVsRestClassifier(regression).fit(train, labels).decision_function(validation)
+        else:  # of two classes the decision function is one column
+            logits = regression.fit(train, labels).predict_log_proba(validation)
         seconds = time.perf_counter() - started
         calibration = calibrate(logits, truth)
         figures = score(logits, truth, calibration, names)
