@@ -163,18 +163,6 @@ def test_files_of_the_machine_cannot_be_asked_for(app):
         assert httpx.get(f"{app.url}/gradio_api/file={path}").status_code in (403, 404)
 
 
-@pytest.mark.parametrize("address", ["http://1.1.1.1/a.csv", "https://example.com/a.csv", "http://127.0.0.1:1/a.csv"])
-def test_no_address_is_fetched_for_a_visitor(app, address):
-    file = {"path": address, "url": address, "orig_name": "a.csv", "meta": {"_type": "gradio.FileData"}}
-    for name, data in (("classify_file", [file, "text", None]), ("classify", [file, None, None])):
-        with pytest.raises(AppError, match=r"Nothing is fetched from an address here|Expected a text, got dict"):
-            call(app.url, name, data)
-    answer = httpx.get(f"{app.url}/gradio_api/file={address}")
-    assert answer.status_code == 403
-    assert "Nothing is fetched from an address here" in answer.text
-    assert httpx.get(f"{app.url}/gradio_api/proxy={address}").status_code in (400, 403, 404)
-
-
 def test_a_sentence_is_answered_in_200_ms_and_explained_within_a_second(client):
     def median(name: str, sentences: list[str]) -> float:
         seconds = []
