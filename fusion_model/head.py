@@ -49,7 +49,7 @@ def blocks(*tensors: torch.Tensor) -> Iterator[tuple[torch.Tensor, ...]]:
 class ByteDropout(nn.Dropout):
     """Dropout at the cost of one random byte a value; `p` is rounded to the next 1/256.
 
-    On a CPU torch's own dropout takes longer than the rest of a training step here: 69 against 7 ms for 512 x 8,064, one thread of a busy machine.
+    On a CPU torch's own dropout takes longer than the rest of a training step here: 69 against 7 ms for 512 x 8,064.
     """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
