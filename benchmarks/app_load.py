@@ -104,9 +104,9 @@ async def run(url: str, pid: int, clients: int, requests: int) -> dict:
             if len(seconds) % every == 0:
                 note(f"after {len(seconds):,}")
 
-    # Idle connections are dropped before the server does it, which would look like an error of its own.
+    # A connection for each request: an idle one that the server just closed would look like an error of its own.
     note("start")
-    limits = httpx.Limits(max_connections=clients, keepalive_expiry=1)
+    limits = httpx.Limits(max_connections=clients, max_keepalive_connections=0)
     async with httpx.AsyncClient(timeout=120, limits=limits) as client:
         await asyncio.gather(*(warm(client) for _ in range(clients)))
         note("warm")

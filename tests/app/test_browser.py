@@ -134,6 +134,29 @@ def test_everything_works_with_the_keyboard_alone(page):
     page.wait_for_selector(f"#words .legend b:text('{label}')")
 
 
+def tab_to(page, selector: str) -> None:
+    """Press Tab until an element has the focus."""
+    for _ in range(40):
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"{selector} cannot be reached with Tab.")
+
+
+def test_other_tabs_and_many_texts_are_reached_with_the_keyboard_alone(page):
+    page.locator("#dark").focus()
+    tab_to(page, "[role=tab][data-tab-id=many]")
+    page.keyboard.press("Enter")
+    page.locator("#lines textarea").wait_for()
+    tab_to(page, "#lines textarea")
+    page.keyboard.type("I love it!")
+    page.keyboard.press("Enter")
+    page.keyboard.type("I am scared.")
+    tab_to(page, "#read-many")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#status .named:has-text('2 texts read in')")
+
+
 def test_a_link_brings_the_text_back(page, app):
     read(page, HAPPY)
     page.locator("#copy-link").click()

@@ -3,6 +3,7 @@
 import io
 import zipfile
 
+import httpx
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -138,6 +139,13 @@ def test_a_refused_file_is_a_sentence_for_a_client_too(client, tmp_path):
         source.write_bytes(data())
         with pytest.raises(AppError, match=sentence):
             client.predict(handle_file(source), "", None, api_name="/classify_file")
+
+
+def test_an_upload_of_more_than_10_mb_is_stopped_on_its_way(app):
+    answer = httpx.post(f"{app.url}/gradio_api/upload", files={"files": ("a.csv", b"x" * (10 * 2**20 + 1))}, timeout=60)
+    assert answer.status_code == 413
+    assert "File size exceeded maximum allowed size of 10485760 bytes" in answer.text
+    assert not [file for file in app.files.rglob("a.csv") if file.is_file()]
 
 
 def test_a_cell_that_is_a_formula_comes_out_harmless(client, tmp_path):
