@@ -1,0 +1,198 @@
+"""label.py on a corpus of many rows: killed half-way, run again, every row counted; memory of all processes over time.
+
+python -m benchmarks.labelling --model outputs/minilm-go_emotions --dataset go_emotions --rows 100000
+python -m benchmarks.labelling --model outputs/minilm-go_emotions --rows 8192 --crews 1x2 2x1 --no_kill
+"""
+
+import argparse
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from itertools import chain, islice, repeat
+from pathlib import Path
+
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.table import Table
+
+from extraction.sources import load_source
+from fusion_model import FusionForSequenceClassification
+from training.report import commit, versions
+
+ROOT = Path(__file__).parents[1]
+SAMPLE_SECONDS = 1.0
+# Texts whose labels are compared with those of `predict` in this process.
+COMPARED = 500
+
+
+def role(process: psutil.Process, driver: int) -> str:
+    """Which of label.py's processes this is."""
+    if process.pid == driver:
+        return "driver"
+    command = " ".join(process.cmdline())
+    return "workers" if "MapWorker" in command else "Ray itself"
+
+
+def memory(driver: int) -> dict[str, float]:
+    """Proportional set size in MB by role: what processes share is counted once."""
+    found: dict[str, float] = defaultdict(float)
+    processes = [psutil.Process(driver)]
+    processes += processes[0].children(recursive=True)
+    for process in processes:
+        try:
+            found[role(process, driver)] += process.memory_full_info().pss / 1e6
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            continue
+    return dict(found)
+
+
+def run(command: list[str], output: Path, kill_at: int | None) -> dict:
+    """Run label.py and watch it.
+
+    Args:
+        command: The command.
+        output: Its output folder.
+        kill_at: Number of finished parts at which the driver gets SIGKILL; None to let it finish.
+
+    Returns:
+        `seconds`, `killed`, `samples` (seconds and MB by role), `last_line` of what it printed.
+    """
+    with tempfile.TemporaryFile("w+") as log:
+        started = time.perf_counter()
+        driver = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, text=True)
+        samples: list[dict] = []
+        ended = threading.Event()
+
+        def watch() -> None:
+            while not ended.wait(SAMPLE_SECONDS):
+                try:
+                    samples.append({"seconds": round(time.perf_counter() - started, 1), **memory(driver.pid)})
+                except psutil.NoSuchProcess:
+                    return
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        killed = False
+        children: list[psutil.Process] = []
+        while driver.poll() is None:
+            if kill_at is not None and not killed and len(list(output.glob("part-*.parquet"))) >= kill_at:
+                children = psutil.Process(driver.pid).children(recursive=True)
+                os.kill(driver.pid, signal.SIGKILL)
+                killed = True
+            time.sleep(0.05)
+        seconds = time.perf_counter() - started
+        ended.set()
+        watcher.join()
+        _, alive = psutil.wait_procs(children, timeout=30)
+        log.seek(0)
+        lines = log.read().replace("\r", "\n").strip().splitlines()
+    if not killed and driver.returncode:
+        raise SystemExit("\n".join(lines[-5:]))
+    left = sorted({process.name() for process in alive if process.is_running()})
+    return {"seconds": seconds, "killed": killed, "samples": samples, "alive_after_30_s": left, "last_line": lines[-1]}
+
+
+def peaks(samples: list[dict]) -> dict[str, float]:
+    """Largest MB by role, and of their sum; and what the sum grew by from the second quarter to the last."""
+    roles = sorted({name for sample in samples for name in sample} - {"seconds"})
+    totals = [sum(sample.get(name, 0.0) for name in roles) for sample in samples]
+    quarter = max(1, len(totals) // 4)
+    early, late = totals[quarter : 2 * quarter] or totals, totals[-quarter:]
+    return {
+        **{f"peak_mb_{name.lower().replace(' ', '_')}": max(s.get(name, 0.0) for s in samples) for name in roles},
+        "peak_mb": max(totals),
+        "growth_mb": sum(late) / len(late) - sum(early) / len(early),
+    }
+
+
+def check(output: Path, rows: int, texts: list[str], model: str) -> dict[str, int]:
+    """Count how often each row is in the output, and compare labels with those of `predict`.
+
+    Raises:
+        SystemExit: a row is missing or there twice, or a label is another.
+    """
+    table = pq.read_table(output, columns=["id", "labels"])
+    ids = table["id"].to_pylist()
+    if ids != list(range(rows)):
+        raise SystemExit(f"{len(ids):,} rows, {len(set(ids)):,} different ids: expected 0 to {rows - 1:,}, in order.")
+    labels = table["labels"].to_pylist()
+    differing = sum(labels[row] != labels[row % len(texts)] for row in range(rows))
+    some = texts[:COMPARED]
+    predicted = FusionForSequenceClassification.from_pretrained(model).eval().predict(some)
+    wrong = sum(
+        labels[row] != [entry["label"] for entry in ranked] for row, ranked in enumerate(predicted) if row < rows
+    )
+    if differing or wrong:
+        raise SystemExit(f"{differing} repeated rows and {wrong} of {len(some)} compared rows have other labels.")
+    return {"rows": rows, "rows_labelled_once": len(set(ids)), "compared_with_predict": len(some), "wrong": wrong}
+
+
+def main() -> None:
+    """Print a table and write JSON."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--model", required=True, help="model folder or Hub id")
+    parser.add_argument("--dataset", default="sample", help="texts that are repeated until there are enough rows")
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--longest", type=int, default=10_000, help="leave out texts of more characters")
+    parser.add_argument("--crews", nargs="+", default=["auto"], help="actors x threads, such as 1x2, or auto")
+    parser.add_argument("--no_kill", action="store_true", help="only run through")
+    parser.add_argument("--json", type=Path, help="write the figures there")
+    options = parser.parse_args()
+    texts = [text for text in load_source(options.dataset)["train"]["text"][:] if len(text) <= options.longest]
+    figures = []
+    for crew in options.crews:
+        with tempfile.TemporaryDirectory() as scratch:
+            corpus, output = Path(scratch) / "corpus.parquet", Path(scratch) / "labelled"
+            rows = list(islice(chain.from_iterable(repeat(texts)), options.rows))
+            pq.write_table(pa.table({"text": rows}), corpus, row_group_size=50_000)
+            command = [sys.executable, "label.py", "--model", options.model, "--input", str(corpus)]
+            command += ["--output", str(output)]
+            if crew != "auto":
+                actors, _, threads = crew.partition("x")
+                command += ["--actors", actors, "--threads", threads]
+            runs = []
+            if not options.no_kill:
+                runs.append(run(command, output, kill_at=-(-options.rows // 8192) // 2))
+                runs[0]["parts_kept"] = len(list(output.glob("part-*.parquet")))
+            runs.append(run(command, output, kill_at=None))
+            checked = check(output, options.rows, texts, options.model)
+        figures.append({"crew": crew, "runs": [{**r, **peaks(r.pop("samples"))} for r in runs], "checked": checked})
+        show(figures[-1])
+    result = {
+        "command": " ".join(["python -m benchmarks.labelling", *sys.argv[1:]]),
+        "commit": commit(),
+        "versions": versions(),
+        "machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()},
+        "load_average": os.getloadavg(),
+        "texts": {"different": len(texts), "mean_characters": sum(map(len, texts)) / len(texts)},
+        "crews": figures,
+    }
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+def show(figures: dict) -> None:
+    """A line a run."""
+    table = Table(
+        "run", "seconds", "peak MB", "driver", "workers", "Ray", "growth MB", "its last line", title=figures["crew"]
+    )
+    for run in figures["runs"]:
+        names = ("peak_mb", "peak_mb_driver", "peak_mb_workers", "peak_mb_ray_itself", "growth_mb")
+        what = f"killed, {run['parts_kept']} parts kept" if run["killed"] else "to the end"
+        cells = [f"{run.get(name, 0):,.0f}" for name in names]
+        table.add_row(what, f"{run['seconds']:.0f}", *cells, "" if run["killed"] else run["last_line"])
+    Console(width=150).print(table)
+    print("; ".join(f"{name.replace('_', ' ')}: {value:,}" for name, value in figures["checked"].items()))
+
+
+if __name__ == "__main__":
+    main()

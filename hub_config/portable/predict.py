@@ -1,0 +1,134 @@
+"""Classifies texts with the exported graph; needs numpy, onnxruntime and tokenizers, but no torch.
+
+python predict.py "You did what?! I am so proud of you!"
+
+From elsewhere, with this folder on `sys.path`:
+
+    from predict import Classifier
+    Classifier("this folder").predict(["ugh, this again", "thank you so much"])
+"""
+
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import onnxruntime
+from ranking import check_choice, check_texts, rank
+from terms import TermCounter
+from tokenizers import Tokenizer
+
+# Tokens that are read together: more does not run faster on a CPU.
+BATCH_TOKENS = 4096
+
+
+class Classifier:
+    """The exported model.
+
+    Args:
+        folder: What `python -m hub_config.export` wrote.
+        threads: Threads that a text is read with; onnxruntime chooses if left out.
+    """
+
+    def __init__(self, folder: str | Path = Path(__file__).parent, threads: int | None = None):
+        folder = Path(folder)
+        self.config = SimpleNamespace(**json.loads((folder / "config.json").read_text(encoding="utf-8")))
+        self.config.id2label = dict(enumerate(self.config.labels))
+        self.tokenizers = []
+        for backbone in self.config.backbones:
+            tokenizer = Tokenizer.from_file(str(folder / backbone["tokenizer"]))
+            tokenizer.no_padding()
+            tokenizer.enable_truncation(backbone["max_length"], direction=backbone["truncation_side"])
+            self.tokenizers.append(tokenizer)
+        self.counter = None
+        if self.config.num_terms:
+            self.counter = TermCounter((folder / "vocabulary.txt").read_bytes(), self.config.num_terms)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or 0
+        providers = ["CPUExecutionProvider"]
+        self.session = onnxruntime.InferenceSession(str(folder / "model.onnx"), options, providers=providers)
+
+    def logits(self, texts: list[str]) -> np.ndarray:
+        """Logits of raw texts.
+
+        Args:
+            texts: Any number of strings; what exceeds a backbone's `max_length` is cut off.
+
+        Returns:
+            Float32 array `(len(texts), num_labels)`.
+
+        Raises:
+            ValueError: an input is not a string.
+        """
+        texts = check_texts(texts)
+        ids = [
+            [encoded.ids or [backbone["stand_in"]] for encoded in tokenizer.encode_batch(texts)]
+            for backbone, tokenizer in zip(self.config.backbones, self.tokenizers, strict=True)
+        ]
+        logits = np.empty((len(texts), len(self.config.labels)), np.float32)
+        for batch in batches([len(row) for row in ids[0]]):
+            inputs: dict[str, np.ndarray] = {}
+            for backbone, rows in zip(self.config.backbones, ids, strict=True):
+                inputs |= padded(backbone["name"], [rows[row] for row in batch])
+            if self.counter is not None:
+                terms = self.counter.count([texts[row] for row in batch])
+                names = ("term_rows", "term_counts", "term_bags")
+                inputs |= {name: np.array(part, np.int64) for name, part in zip(names, terms, strict=True)}
+            logits[batch] = self.session.run(None, inputs)[0]
+        return logits
+
+    def predict(
+        self, texts: list[str], top_k: int | str | None = "decided", threshold: float | None = None
+    ) -> list[list[dict]]:
+        """Emotions of raw texts, as the model's own `predict` gives them.
+
+        Args:
+            texts: Any number of strings.
+            top_k: "decided" for the labels that the model asserts, by each label's own threshold; a number for so many
+                best labels; None for all labels.
+            threshold: One probability to use in place of the labels' own thresholds.
+
+        Returns:
+            For each text a list of `{"label": str, "score": float}`, highest score first; "decided" may be empty.
+
+        Raises:
+            ValueError: an input is not a string, or a parameter is out of range.
+        """
+        check_choice(top_k, threshold)
+        return [rank(row, self.config, top_k, threshold) for row in self.probabilities(texts)]
+
+    def probabilities(self, texts: list[str]) -> np.ndarray:
+        """Sigmoid for several labels a text, softmax for one: `(len(texts), num_labels)`."""
+        logits = self.logits(texts)
+        if self.config.problem_type == "multi_label_classification":
+            return 1 / (1 + np.exp(-logits))
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return powers / powers.sum(axis=1, keepdims=True)
+
+
+def batches(lengths: list[int]) -> list[list[int]]:
+    """Row numbers, longest text first, in batches of one length within `BATCH_TOKENS`, so that nothing is padded."""
+    result: list[list[int]] = []
+    for row in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
+        last = result[-1] if result else []
+        if last and lengths[last[0]] == lengths[row] and (len(last) + 1) * lengths[row] <= BATCH_TOKENS:
+            last.append(row)
+        else:
+            result.append([row])
+    return result
+
+
+def padded(name: str, ids: list[list[int]]) -> dict[str, np.ndarray]:
+    """A backbone's two inputs, int64 `(batch, tokens)` each."""
+    longest = max(map(len, ids))
+    mask = np.array([[1] * len(row) + [0] * (longest - len(row)) for row in ids], np.int64)
+    return {
+        f"{name}_input_ids": np.array([row + [0] * (longest - len(row)) for row in ids], np.int64),
+        f"{name}_attention_mask": mask,
+    }
+
+
+if __name__ == "__main__":
+    for text, ranked in zip(sys.argv[1:], Classifier().predict(sys.argv[1:], top_k=3), strict=True):
+        sys.stdout.write(f"{text}\n" + "".join(f"  {one['score']:.3f} {one['label']}\n" for one in ranked))
