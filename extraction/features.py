@@ -110,6 +110,12 @@ def extract(
         ) as bar:
             for shard in _taken(found, name, bar):
                 _write_shard(split, shard, encoder, column, name, bar)
+    for shard in found.shards:
+        # A run that was killed just after its shard got its name has left an empty folder behind.
+        if shard.scratch.exists():
+            with try_lock(shard.lock_file) as held:
+                if held:
+                    shutil.rmtree(shard.scratch, ignore_errors=True)
     return concatenate_datasets([Dataset.from_file(str(shard.file)) for shard in found.shards])
 
 

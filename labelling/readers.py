@@ -136,7 +136,7 @@ def csv_cells(lines: Lines, delimiter: str) -> Iterator[list[str]]:
         DataError: quotes do not close, or a row is not as wide as the first one was (when read from its start).
     """
     # The module's own limit of 131,072 characters is for hostile input; a long text is not an error.
-    csv.field_size_limit(2**31 - 1)
+    limit = csv.field_size_limit(2**31 - 1)
     begun = lines.number + 1
     try:
         for row in csv.reader(iter(lines), delimiter=delimiter, strict=True):
@@ -148,6 +148,8 @@ def csv_cells(lines: Lines, delimiter: str) -> Iterator[list[str]]:
             f"The quotes in '{lines.file}' do not fit in the row that begins in line {begun} ({error}): expected that "
             "a quoted text is closed before the next cell, and that quotes in it are doubled."
         ) from None
+    finally:
+        csv.field_size_limit(limit)
 
 
 def scan_csv(stream: BinaryIO, file: Path, facts: Facts, id_column: str | None) -> Iterator[tuple[int, int]]:

@@ -1,5 +1,6 @@
 """Real data sets and models that some tests use where they are at hand, and a token that no test may let out."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -37,6 +38,14 @@ def pytest_sessionfinish(session):
 def canary() -> str:
     """The token in HF_TOKEN."""
     return CANARY
+
+
+@pytest.fixture(autouse=True)
+def logging_as_at_the_start():
+    """Commands that run within a test set levels for their whole process; the next test is to see every warning."""
+    logging.getLogger().setLevel(logging.WARNING)
+    for name in ("extraction", "training", "fusion_model", "hub_config", "labelling"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
 
 
 def _folder(variable: str) -> Path:

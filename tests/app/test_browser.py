@@ -213,17 +213,16 @@ def test_pasted_lines_become_a_table_a_distribution_and_downloads(page):
 
 def test_a_csv_is_uploaded_watched_cancelled_and_another_one_downloaded(page, tmp_path):
     long, short = tmp_path / "long.csv", tmp_path / "short.csv"
-    pd.DataFrame({"n": range(8000), "comment": [f"I feel number {i} today, my friend." for i in range(8000)]}).to_csv(
-        long, index=False
-    )
+    texts = [f"I feel number {i} today, my friend. " * 12 for i in range(10_000)]
+    pd.DataFrame({"n": range(10_000), "comment": texts}).to_csv(long, index=False)
     texts = ["What a joy!", "=1+1", "I am afraid."]
     pd.DataFrame({"id": [1, 2, 3], "words": texts, "other": ["a", "b", "c"]}).to_csv(short, index=False)
     open_many(page)
     upload(page, long)
-    page.wait_for_selector("#status .hint:has-text('long.csv: 8,000 rows')")
+    page.wait_for_selector("#status .hint:has-text('long.csv: 10,000 rows')")
     assert page.locator("#column input").input_value() == "comment"
     page.locator("#read-many").click()
-    page.wait_for_selector("#status .named:has-text('of 8,000 texts read')")
+    page.wait_for_selector("#status .named:has-text('of 10,000 texts read')")
 
     def done() -> int:
         return int(page.locator("#status .named b").inner_text().replace(",", ""))

@@ -12,13 +12,16 @@ from pathlib import Path
 
 import pytest
 
-BACKBONES = Path(__file__).parents[2] / "fusion_model" / "backbones.py"
+FUSION_MODEL = Path(__file__).parents[2] / "fusion_model"
 # DNS that hangs cannot be had from the network, so this one function of the standard library is replaced.
 HANGING_DNS = "import socket, time; socket.getaddrinfo = lambda *args, **kwargs: time.sleep(60)\n"
-# The file alone, so that neither torch nor transformers has to start.
+# The module alone, so that neither torch nor transformers has to start.
 ASK = """
-import runpy, sys, time
-hub_is_reachable = runpy.run_path(sys.argv[1])["hub_is_reachable"]
+import importlib, sys, time, types
+package, trust = types.ModuleType("fusion_model"), types.ModuleType("fusion_model.trust")
+package.__path__, trust.check_origin = [sys.argv[1]], None
+sys.modules |= {"fusion_model": package, "fusion_model.trust": trust}
+hub_is_reachable = importlib.import_module("fusion_model.backbones").hub_is_reachable
 started = time.perf_counter()
 print(hub_is_reachable(), time.perf_counter() - started)
 """
@@ -28,7 +31,7 @@ def ask(endpoint: str, before: str = "", **variables: str) -> tuple[bool, float]
     """What a fresh process with this HF_ENDPOINT says, and the seconds that it took."""
     environment = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy") and k != "HF_HUB_OFFLINE"}
     environment |= {"HF_ENDPOINT": endpoint, **variables}
-    command = [sys.executable, "-c", before + ASK, str(BACKBONES)]
+    command = [sys.executable, "-c", before + ASK, str(FUSION_MODEL)]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert result.returncode == 0, result.stderr[-2000:]
     answer, seconds = result.stdout.split()

@@ -43,7 +43,7 @@ def test_train_on_go_emotions_and_push_in_one_command_then_again_without_the_hub
     assert cold.returncode == 1
     assert "is not in the local cache and the Hub" in cold.stderr
     assert "Use `--dataset sample`, which needs no network" in cold.stderr
-    assert time.perf_counter() - started < started - began, "no half a minute of retries"
+    assert time.perf_counter() - started < 2 * (started - began), "no minute of retries"
 
 
 def test_empathetic_dialogues_give_one_situation_a_conversation(hub, client):
