@@ -172,7 +172,8 @@ def test_a_shard_that_another_process_holds_is_waited_for_and_computed_when_that
 ):
     shard = plan(split, spec, tmp_path).shards[0]
     shard.file.parent.mkdir(parents=True)
-    hold = "import sys, time, filelock; filelock.FileLock(sys.argv[1]).acquire(); print(1, flush=True); time.sleep(99)"
+    hold = "import sys, time, filelock; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print(1, flush=True)"
+    hold += "; time.sleep(99)"
     other = subprocess.Popen([sys.executable, "-c", hold, str(shard.lock_file)], stdout=subprocess.PIPE)
     other.stdout.readline()
 
