@@ -18,6 +18,7 @@ from extraction.durable import try_lock
 from extraction.ending import end_with_status
 from fusion_model.predictions import check_choice
 from labelling.corpus import Corpus, open_corpus
+from labelling.environment import prepare
 from labelling.model import ModelFacts, find_model
 from labelling.output import LOCK, Layout, ResumeError, begin, finished
 
@@ -95,6 +96,7 @@ def label(options: argparse.Namespace, model: ModelFacts, corpus: Corpus) -> Non
     # From here on, as these take seconds to import.
     import torch
 
+    prepare(options.address)
     from labelling import engine
     from labelling.worker import Job, PartLabeller
 

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+from transformers.utils.logging import disable_progress_bar
+
 import fusion_model.ranking
 import fusion_model.terms
 from extraction.ending import end_with_status
@@ -152,6 +154,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--output", type=Path, help="Folder to write (FOLDER-onnx if left out).")
     parser.add_argument("--dtype", choices=DTYPES, default="int8", help="Of the weights.")
     options = parser.parse_args(argv)
+    disable_progress_bar()
     output = options.output or Path(f"{options.folder.rstrip('/')}-onnx")
     export(options.folder, output, options.dtype)
     size = sum(file.stat().st_size for file in output.iterdir()) / 1e6
