@@ -44,7 +44,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--keep_text", action="store_true", help="Write the texts along.")
     parser.add_argument("--features_only", action="store_true", help="Write the backbones' features, and no labels.")
     parser.add_argument("--part_rows", type=int, default=PART_ROWS, help="Rows of a part: what a crash can cost.")
-    parser.add_argument("--address", help="Ray cluster: auto, HOST:PORT or ray://HOST:PORT (one of one's own if left "
+    parser.add_argument("--address", help="Ray cluster: auto, or HOST:PORT of its head (one of one's own if left "
                         "out).")  # fmt: skip
     parser.add_argument("--actors", type=int, help="Processes that hold the model (chosen from the machine).")
     parser.add_argument("--threads", type=int, help="Threads of each (chosen from the machine).")

@@ -18,9 +18,9 @@ import psutil
 
 # Parts travel as a few numbers, and results do not travel at all: Ray's smallest store (75 MiB) is more than enough.
 OBJECT_STORE_BYTES = 80 * 2**20
-# What a worker with a small backbone takes at most, by `benchmarks/labelling.py`.
+# Room for a worker with a small backbone; a guess on the safe side.
 ACTOR_BYTES = 1_500_000_000
-# Cores of one worker on a machine without a GPU, chosen by `benchmarks/labelling.py --compare`.
+# Cores of one worker on a machine without a GPU; `benchmarks/labelling.py --crews` compares others.
 THREADS = 2
 # What workers on other machines import; a machine that has the project needs nothing of it.
 PACKAGES = ("fusion_model", "extraction", "labelling")
@@ -46,11 +46,17 @@ def start(address: str | None) -> None:
 
     Args:
         address: None for a Ray of one's own, without dashboard, usage statistics or network; else `auto` for the
-            cluster that this machine belongs to, `HOST:PORT`, or `ray://HOST:PORT`.
+            cluster that this machine belongs to, or `HOST:PORT` of its head.
 
     Raises:
+        ValueError: the address is one of Ray's client.
         OSError: there is no such cluster, or Ray does not start.
     """
+    if address is not None and address.startswith("ray://"):
+        raise ValueError(
+            f"--address {address}: Ray Data does not run through Ray's client (ray://). Run label.py on a machine of the "
+            "cluster, with --address auto or the head's HOST:PORT, or send it there with `ray job submit`."
+        )
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     try:
         if address is None:

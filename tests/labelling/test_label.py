@@ -14,6 +14,7 @@ import pytest
 
 import label
 from extraction.ending import end_with_status
+from labelling.environment import prepare
 
 TEXTS = ["I am so happy to see you!", "Why did nobody tell me? I hate this.", "it is cold, isn't it", "ok", "no 😂"]
 ROOT = Path(__file__).parents[2]
@@ -87,3 +88,29 @@ def test_what_is_wrong_is_said_in_a_sentence(tmp_path, corpus_folder, model_fold
     assert end_with_status(label.main, [*arguments, *flags], advice="") == 1
     assert re.search(message, capsys.readouterr().err)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_client_address_is_refused_before_anyone_waits():
+    pytest.importorskip("ray", reason="ray is not installed (requirements-cluster.txt)")
+    from labelling import engine
+
+    with pytest.raises(ValueError, match="does not run through Ray's client"):
+        engine.start("ray://somewhere:10001")
+
+
+@pytest.mark.parametrize(
+    ("address", "saved", "mode"), [(None, False, "token"), ("auto", False, None), ("auto", True, "token")]
+)
+def test_a_local_ray_has_a_token_of_its_own_and_a_cluster_s_is_used(monkeypatch, tmp_path, address, saved, mode):
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_BACKEND_LOG_LEVEL"):
+        monkeypatch.setenv(name, "")  # so that what is set below is taken back at the end
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "1")
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    if saved:
+        (tmp_path / ".ray").mkdir()
+        (tmp_path / ".ray" / "auth_token").write_text("a token")
+    prepare(address)
+    assert os.environ.get("RAY_AUTH_MODE") == mode
+    assert ("RAY_AUTH_TOKEN" in os.environ) == (address is None)
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
