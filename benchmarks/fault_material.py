@@ -160,6 +160,8 @@ class Child:
 
     def _main(self, command: Callable[..., None], args: tuple, before: Callable[[], None] | None) -> None:
         os.setpgid(0, 0)  # Ctrl-C on the campaign is not for its children
+        # After a fork torch makes its pool of threads anew at the first use, which two threads at once would break.
+        torch.set_num_threads(1)
         with open(self.log, "a", encoding="utf-8") as stream:
             for number in (1, 2):
                 os.dup2(stream.fileno(), number)

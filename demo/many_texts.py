@@ -97,8 +97,8 @@ class ManyTexts:
         threshold: float,
         progress=gr.Progress(),  # noqa: B008 (gradio's way to ask for it)
     ) -> Iterator[tuple]:
-        """Read everything; yields distribution, table, both downloads, the cancel button."""
-        nothing = (None, gr.update(interactive=False), gr.update(interactive=False), gr.update(interactive=False))
+        """Read everything; yields distribution, table, both downloads, the cancel button, the start button."""
+        off, on = gr.update(interactive=False), gr.update(interactive=True)
         limit = None if own else threshold
         try:
             if table is not None:
@@ -106,9 +106,9 @@ class ManyTexts:
             else:
                 name, texts = "texts", check_texts([line for line in (lines or "").splitlines() if line.strip()])
         except RefusalError as refusal:
-            yield show.notice(str(refusal)), *nothing
+            yield show.notice(str(refusal)), None, off, off, off, on
             return
-        running = (*nothing[:3], gr.update(interactive=True))
+        running = (None, off, off, on, off)
         yield show.notice(f"Reading {len(texts):,} texts …", "hint"), *running
         started = time.perf_counter()
         for done, scores in in_chunks(self.reader, texts):
@@ -123,7 +123,8 @@ class ManyTexts:
             self.table(frame, scores),
             gr.update(value=table_file, interactive=True),
             gr.update(value=packed_file, interactive=True),
-            gr.update(interactive=False),
+            off,
+            on,
         )
 
     def table(self, frame: pd.DataFrame, scores: np.ndarray) -> pd.DataFrame:
@@ -143,8 +144,9 @@ class ManyTexts:
         )
 
     def cancel(self) -> tuple:
-        """After a cancel: a sentence, and nothing to cancel any more."""
-        return show.notice("Cancelled. Nothing was kept.", "hint"), gr.update(interactive=False)
+        """After a cancel: a sentence, nothing to cancel any more, and a start button."""
+        sentence = show.notice("Cancelled. Nothing was kept.", "hint")
+        return sentence, gr.update(interactive=False), gr.update(interactive=True)
 
     def classify_file(self, file: dict | None, column: str | None, threshold: float | None) -> tuple[dict, str, str]:
         """Read a file: a summary, and the results as CSV and Parquet."""
@@ -213,12 +215,15 @@ class ManyTexts:
         run = go.click(
             self.run,
             [lines, held, column, own, threshold],
-            [status, table, as_csv, as_parquet, stop],
+            [status, table, as_csv, as_parquet, stop, go],
             show_progress_on=status,
             concurrency_limit=4,
+            # With "once", a page whose run was cancelled ignores the next click for as long as it has not heard of it.
+            trigger_mode="multiple",
             **private,
         )
-        stop.click(self.cancel, None, [status, stop], cancels=run, queue=False, show_progress="hidden", **private)
+        run.failure(lambda: (gr.update(interactive=False), gr.update(interactive=True)), None, [stop, go], **private)
+        stop.click(self.cancel, None, [status, stop, go], cancels=run, queue=False, show_progress="hidden", **private)
 
         with gr.Row(visible=False):
             api_file = gr.File(label="file", file_types=list(KINDS))
