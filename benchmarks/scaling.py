@@ -34,19 +34,20 @@ def watched(command: list[str]) -> tuple[float, float]:
     """Run a command; seconds, and the peak of what its processes have in memory together, MiB (shared pages once each
     in proportion)."""
     started, peak = time.perf_counter(), 0
-    process = psutil.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    while process.poll() is None:
-        family, size = [process, *process.children(recursive=True)], 0
-        for member in family:
-            try:
-                size += member.memory_full_info().pss
-            except (psutil.NoSuchProcess, psutil.AccessDenied):
-                continue
-        peak = max(peak, size)
-        time.sleep(0.2)
-    output = process.stdout.read() if process.stdout else ""
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{output}")
+    with tempfile.TemporaryFile("w+") as output:
+        process = psutil.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+        while process.poll() is None:
+            family, size = [process, *process.children(recursive=True)], 0
+            for member in family:
+                try:
+                    size += member.memory_full_info().pss
+                except (psutil.NoSuchProcess, psutil.AccessDenied):
+                    continue
+            peak = max(peak, size)
+            time.sleep(0.2)
+        if process.returncode:
+            output.seek(0)
+            raise SystemExit(f"{' '.join(command)} failed:\n{output.read()}")
     return time.perf_counter() - started, peak / 2**20
 
 
