@@ -49,6 +49,7 @@ def main(argv: list[str] | None = None) -> dict:
     command.add_argument("--max_length", type=int, default=128)
     command.add_argument("--batch_sizes", type=int, nargs="+", default=[8, 128])
     command.add_argument("--repeats", type=int, default=3)
+    command.add_argument("--compiled", action="store_true", help="also with layers by torch.compile (BERT's build)")
     options = command.parse_args(argv)
     texts = load_source(options.dataset)[options.split]["text"][: options.texts]
     slow = texts[:: max(1, len(texts) // options.slow_texts)][: options.slow_texts]
@@ -80,6 +81,13 @@ def main(argv: list[str] | None = None) -> dict:
     }
     for encoder in every.values():
         encoder.encode(slow)  # first calls are slow
+    if options.compiled:
+        compiled = ours("bfloat16", layers=layers, pooling=["mean", "max", "cls"])
+        torch._inductor.config.freezing = True  # weights laid out for the processor once
+        for layer in compiled.model.encoder.layer:
+            layer.compile(dynamic=True)
+        compiled.encode(texts)
+        ways["the same, layers by torch.compile, bfloat16"] = (texts, lambda: compiled.encode(texts))
     pipe(slow[:2])
     encoded = {name: torch.nn.functional.normalize(e.encode(slow).float()) for name, e in (("f", single), ("b", half))}
     expected = torch.nn.functional.normalize(torch.from_numpy(theirs.encode(slow)).float())

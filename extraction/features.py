@@ -21,6 +21,7 @@ from fusion_model.encoder import BackboneEncoder
 
 from .cache import CachePlan, Shard, cache_key, default_cache_dir, plan
 from .durable import put, room, try_lock
+from .memory import give_back, keep_few_kernels
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +100,7 @@ def extract(
         )
     else:
         found.folder.mkdir(parents=True, exist_ok=True)
+        keep_few_kernels()
         encoder = encoder or BackboneEncoder(spec, device=device)
         column = Features({spec["name"]: List(Value("float16"), length=found.width)})
         with tqdm(
@@ -110,6 +112,7 @@ def extract(
         ) as bar:
             for shard in _taken(found, name, bar):
                 _write_shard(split, shard, encoder, column, name, bar)
+                give_back()
     for shard in found.shards:
         # A run that was killed just after its shard got its name has left an empty folder behind.
         if shard.scratch.exists():

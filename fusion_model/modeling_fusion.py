@@ -232,7 +232,7 @@ class FusionForSequenceClassification(PreTrainedModel):
             Float32 tensor `(len(texts), num_labels)` on the CPU.
 
         Raises:
-            ValueError: an input is not a string, or there is no such part.
+            ValueError: an input is not a string, there is no such part, or the model's weights are damaged.
         """
         if without is not None and without not in self.parts:
             raise ValueError(f"There is no part '{without}' to leave out: expected one of {self.parts}.")
@@ -257,7 +257,13 @@ class FusionForSequenceClassification(PreTrainedModel):
                 features[without] = absent + mean
             lexical = self.lexical(chunk) if self.lexical is not None and without != "lexical" else None
             parts.append(self(features, lexical_logits=lexical).logits.float().cpu())
-        return torch.cat(parts)
+        logits = torch.cat(parts)
+        if not logits.isfinite().all():
+            raise ValueError(
+                f"The model '{self.config.name_or_path}' gives scores that are not finite: its weights or its "
+                "configuration are damaged. Get them again, or train it again."
+            )
+        return logits
 
     def predict(
         self,

@@ -16,6 +16,8 @@ except ImportError:
 
 import psutil
 
+from extraction.memory import KERNELS
+
 # Parts travel as a few numbers, and results do not travel at all: Ray's smallest store (75 MiB) is more than enough.
 OBJECT_STORE_BYTES = 80 * 2**20
 # Room for a worker with a small backbone; a guess on the safe side.
@@ -120,6 +122,7 @@ def run_parts(tasks: list[dict[str, Any]], worker: type, job: Any, crew: Crew) -
         OSError: Ray gives up.
     """
     environment = {"OMP_NUM_THREADS": str(crew.threads), "OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "true"}
+    environment |= KERNELS
     parts = ray.data.from_items([{"task": task} for task in tasks], override_num_blocks=len(tasks))
     results = parts.map_batches(
         worker,

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
+from extraction.memory import give_back
 from fusion_model import FusionForSequenceClassification
 from fusion_model.modeling_fusion import PREDICT_CHUNK
 from fusion_model.predictions import probabilities, rank
@@ -87,6 +88,7 @@ class PartLabeller:
                 rows = write_part(folder, part, self.job.layout.schema, self.batches(task))
         except (ValueError, OSError, pa.ArrowException) as problem:
             error = str(problem)
+        give_back()
         seconds = time.perf_counter() - started
         result = {
             "part": part,

@@ -246,6 +246,17 @@ def test_a_lexical_vocabulary_of_garbage_is_refused(folder, garbage, sentence):
     assert_sentence(error.value)
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_weights_that_are_no_numbers_are_refused(folder, value):
+    weights = load_file(folder / "model.safetensors")
+    name = next(name for name in weights if name.startswith("heads") and name.endswith("bias"))
+    weights[name].fill_(value)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ValueError, match="its weights or its configuration are damaged") as error:
+        read(folder)
+    assert_sentence(error.value)
+
+
 def test_a_gigantic_tokenizer_is_refused_unread(folder):
     os.truncate(backbone(folder) / "tokenizer.json", 10 * 2**30)  # a sparse file: it takes no room
     with pytest.raises(ValueError, match="a backbone's configuration or tokenizer has at most"):
