@@ -56,8 +56,8 @@ def start(address: str | None) -> None:
     """
     if address is not None and address.startswith("ray://"):
         raise ValueError(
-            f"--address {address}: Ray Data does not run through Ray's client (ray://). Run label.py on a machine of the "
-            "cluster, with --address auto or the head's HOST:PORT, or send it there with `ray job submit`."
+            f"--address {address}: Ray Data does not run through Ray's client (ray://). Run label.py on a machine of "
+            "the cluster, with --address auto or the head's HOST:PORT, or send it there with `ray job submit`."
         )
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     try:

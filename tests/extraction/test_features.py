@@ -18,6 +18,7 @@ from datasets import Dataset, List, Value
 import extraction.cache
 from extraction.durable import DiskFullError
 from extraction.features import cache_key, default_cache_dir, extract, pin, plan
+from extraction.memory import KERNELS
 from fusion_model.backbones import check_backbones
 from fusion_model.encoder import BackboneEncoder
 
@@ -267,3 +268,13 @@ def test_the_cache_key_changes_with_a_local_backbones_files(spec, tmp_path):
 
 def test_features_are_kept_beside_the_data_sets():
     assert default_cache_dir().name == "fusion_features"
+
+
+def test_few_compiled_kernels_are_kept_unless_the_environment_says_otherwise(spec, tmp_path, monkeypatch):
+    first, second = KERNELS
+    monkeypatch.setenv(first, "7")
+    monkeypatch.setenv(second, "")  # so that what is set below is taken back at the end
+    monkeypatch.delenv(second)
+    extract(Dataset.from_dict({"text": TEXTS[:1]}), spec, cache_dir=tmp_path)
+    assert os.environ[first] == "7"
+    assert os.environ[second] == KERNELS[second]
