@@ -84,11 +84,12 @@ class Classifier(nn.Module):
         """What `LexicalChannel.forward` computes, in operations that ONNX has."""
         channel = cast(LexicalChannel, self.model.lexical)
         values = (1 + counts.float().log()) * channel.idf.index_select(0, rows)
-        squares = torch.zeros(2 * batch).index_add(0, bags, values**2)
-        values = values / squares.sqrt().clamp_min(1e-12)[bags]
-        logits = torch.zeros(batch, channel.weight.shape[1])
-        weights = nn.functional.embedding(rows, channel.weight)
-        return logits.index_add(0, bags // 2, values[:, None] * weights) + channel.bias
+        # Sums as products with 0 and 1: onnxruntime adds to one place from several threads at once, and loses some.
+        in_bag = (bags == torch.arange(2 * batch)[:, None]).float()
+        squares = in_bag @ values[:, None] ** 2
+        values = values / squares.sqrt().clamp_min(1e-12).squeeze(1)[bags]
+        in_text = in_bag.view(batch, 2, -1).sum(dim=1)
+        return in_text @ (values[:, None] * nn.functional.embedding(rows, channel.weight)) + channel.bias
 
 
 def last(hidden: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:

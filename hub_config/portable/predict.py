@@ -19,8 +19,8 @@ from ranking import check_choice, check_texts, rank
 from terms import TermCounter
 from tokenizers import Tokenizer
 
-# Tokens that are read together: more does not run faster on a CPU.
-BATCH_TOKENS = 4096
+# Tokens that are read together: more does not run faster on a CPU, and the lexical sums take its square in memory.
+BATCH_TOKENS = 1024
 
 
 class Classifier:
