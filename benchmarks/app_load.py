@@ -59,14 +59,19 @@ def start(model: str) -> tuple[subprocess.Popen, str]:
     raise RuntimeError("The demo did not answer within two minutes.")
 
 
-async def classify(client: httpx.AsyncClient, url: str, text: str) -> dict:
+async def ask(client: httpx.AsyncClient, url: str, name: str, data: list) -> dict:
     """One request as curl would send it: a POST, then the event stream of its answer."""
-    event = (await client.post(f"{url}/gradio_api/call/classify", json={"data": [text, None, 3]})).raise_for_status()
-    stream = await client.get(f"{url}/gradio_api/call/classify/{event.json()['event_id']}")
+    event = (await client.post(f"{url}/gradio_api/call/{name}", json={"data": data})).raise_for_status()
+    stream = await client.get(f"{url}/gradio_api/call/{name}/{event.json()['event_id']}")
     kind, payload = stream.text.strip().split("\n\n")[-1].split("\n", 1)
     if kind != "event: complete":
         raise RuntimeError(f"{kind}: {payload[:200]}")
     return json.loads(payload.removeprefix("data: "))[0]
+
+
+async def classify(client: httpx.AsyncClient, url: str, text: str) -> dict:
+    """A text's emotions."""
+    return await ask(client, url, "classify", [text, None, 3])
 
 
 async def run(url: str, pid: int, clients: int, requests: int) -> dict:
@@ -114,8 +119,14 @@ async def run(url: str, pid: int, clients: int, requests: int) -> dict:
         await asyncio.gather(*(visitor(client) for _ in range(clients)))
         total = time.perf_counter() - started
         note("end")
+        single: dict[str, list[float]] = {"classify": [], "explain": []}
         for number, before in scores.items():  # the same texts again, alone
+            started = time.perf_counter()
             alone = (await classify(client, url, sentence(number)))["emotions"]
+            explained = time.perf_counter()
+            await ask(client, url, "explain", [sentence(number), None])
+            single["classify"].append(explained - started)
+            single["explain"].append(time.perf_counter() - explained)
             if any(
                 a["label"] != b["label"] or abs(a["score"] - b["score"]) > 1e-3
                 for a, b in zip(alone, before, strict=True)
@@ -128,6 +139,7 @@ async def run(url: str, pid: int, clients: int, requests: int) -> dict:
         "total": total,
         "memory": memory,
         "checked": len(scores),
+        "single": single,
     }
 
 
@@ -152,6 +164,9 @@ def main() -> int:
     print(f"({result['checked']} compared with the same text read alone)")
     print(f"{len(result['seconds']) / result['total']:.1f} requests a second, p50 {p50:.0f} ms, p99 {p99:.0f} ms")
     print(f"memory {growth:+.1%} from the warm-up to the end")
+    for name, values in result["single"].items():
+        half, most = np.percentile(values, [50, 99]) * 1000
+        print(f"one visitor alone, {name}: p50 {half:.0f} ms, p99 {most:.0f} ms")
     for problem in [*result["errors"], *result["wrong"]][:5]:
         print(problem)
     return 1 if result["errors"] or result["wrong"] or growth > LEVEL else 0

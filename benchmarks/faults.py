@@ -81,7 +81,8 @@ def main() -> int:
             results[title] = result = Result()
             for _ in range(number):
                 KINDS[title](campaign, result)
-            print(f"{title}: {result.survived} of {result.tried} survived, {time.perf_counter() - started:.0f} s")
+            seconds = time.perf_counter() - started
+            print(f"{title}: {result.survived} of {result.tried} survived, {seconds:.0f} s", flush=True)
     show(results)
     if options.json:
         content = {

@@ -165,7 +165,7 @@ def main() -> None:
                 runs[0]["parts_kept"] = len(list(output.glob("part-*.parquet")))
             runs.append(run(command, output, kill_at=None))
             checked = check(output, options.rows, texts, options.model)
-        figures.append({"crew": crew, "runs": [{**r, **peaks(r.pop("samples"))} for r in runs], "checked": checked})
+        figures.append({"crew": crew, "runs": [{**peaks(r.pop("samples")), **r} for r in runs], "checked": checked})
         show(figures[-1])
     result = {
         "command": " ".join(["python -m benchmarks.labelling", *sys.argv[1:]]),

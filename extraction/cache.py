@@ -126,7 +126,7 @@ class Shard:
 
     def write_record(self, written: Path) -> None:
         """Record the file `written`, which is about to get this shard's name."""
-        write_json(self.record_file, self.facts | record(written))
+        write_json(self.record_file, self.facts | record(written), aside=written.parent)
 
     def flaw(self) -> str | None:
         """What is wrong with the file: a clause, or None if it is the one that was written for these texts."""

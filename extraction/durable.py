@@ -60,10 +60,17 @@ def put(aside: Path, place: Path) -> None:
     sync(place.parent)
 
 
-def write_json(file: Path, content: Any) -> None:
-    """Write a JSON file that is never seen half-written."""
+def write_json(file: Path, content: Any, aside: Path | None = None) -> None:
+    """Write a JSON file that is never seen half-written.
+
+    Args:
+        file: Its name.
+        content: What JSON can hold.
+        aside: Folder on the same file system to write it in first, the file's own if left out. A process that is killed
+            at this moment leaves the unfinished file behind there.
+    """
     with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=file.parent, prefix=f"unfinished-{file.name}-", delete=False
+        "w", encoding="utf-8", dir=aside or file.parent, prefix=f"unfinished-{file.name}-", delete=False
     ) as stream:
         try:
             stream.write(json.dumps(content, indent=1, sort_keys=True) + "\n")

@@ -278,3 +278,20 @@ def test_few_compiled_kernels_are_kept_unless_the_environment_says_otherwise(spe
     extract(Dataset.from_dict({"text": TEXTS[:1]}), spec, cache_dir=tmp_path)
     assert os.environ[first] == "7"
     assert os.environ[second] == KERNELS[second]
+
+
+def test_a_run_that_died_while_it_wrote_a_record_leaves_nothing_behind(spec, tmp_path):
+    texts = Dataset.from_dict({"text": TEXTS[:2]})
+    died = f"""
+import os
+from pathlib import Path
+from datasets import Dataset
+import extraction.durable
+from extraction.features import extract
+extraction.durable.sync = lambda path: os._exit(9) if "unfinished-" in path.name else None
+extract(Dataset.from_dict({{"text": {TEXTS[:2]!r}}}), {spec!r}, cache_dir=Path({str(tmp_path)!r}))
+"""
+    assert subprocess.run([sys.executable, "-c", died], capture_output=True).returncode == 9
+    assert len(list(tmp_path.rglob("unfinished-*.json-*"))) == 1
+    extract(texts, spec, cache_dir=tmp_path)
+    assert not list(tmp_path.rglob("unfinished-*"))
