@@ -79,13 +79,8 @@ class FusionForSequenceClassification(PreTrainedModel):
         # One mask for all members: it is the dearest part of a step, and they differ enough by their initialisation.
         self.input_dropout = ByteDropout(config.input_dropout)
         self.heads = nn.ModuleList(FusionHead(config) for _ in range(config.num_members if config.frozen else 0))
-        self.tuned_heads = nn.ModuleDict(
-            {
-                spec["name"]: TunedHead(num_slots(spec) * spec["hidden_size"], self.num_labels)
-                for spec in config.backbones
-                if spec["tuned"]
-            }
-        )
+        tuned = {s["name"]: num_slots(s) * s["hidden_size"] for s in config.backbones if s["tuned"]}
+        self.tuned_heads = nn.ModuleDict({name: TunedHead(width, self.num_labels) for name, width in tuned.items()})
         self.lexical = (
             LexicalChannel(config.lexical_terms, config.lexical_bytes, self.num_labels)
             if config.lexical_terms

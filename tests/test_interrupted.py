@@ -145,7 +145,7 @@ def test_two_processes_train_one_model(flags, tmp_path):
 
 @pytest.mark.slow
 def test_the_campaign_of_faults_loses_nothing():
-    few = ["--kills", "3", "--corruptions", "4", "--full_disks", "2", "--pairs", "2"]
+    few = [f"--{kind}=2" for kind in ("kills", "corruptions", "full_disks", "pairs")]  # each kind of fault once
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.faults", *few], env=ENVIRONMENT, cwd=REPO, capture_output=True, text=True
     )
