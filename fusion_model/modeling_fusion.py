@@ -81,11 +81,9 @@ class FusionForSequenceClassification(PreTrainedModel):
         self.heads = nn.ModuleList(FusionHead(config) for _ in range(config.num_members if config.frozen else 0))
         tuned = {s["name"]: num_slots(s) * s["hidden_size"] for s in config.backbones if s["tuned"]}
         self.tuned_heads = nn.ModuleDict({name: TunedHead(width, self.num_labels) for name, width in tuned.items()})
-        self.lexical = (
-            LexicalChannel(config.lexical_terms, config.lexical_bytes, self.num_labels)
-            if config.lexical_terms
-            else None
-        )
+        self.lexical: LexicalChannel | None = None
+        if config.lexical_terms:
+            self.lexical = LexicalChannel(config.lexical_terms, config.lexical_bytes, self.num_labels)
         self._encoders = _Encoders()
         self._revision: str | None = None
         if config.name_or_path and Path(config.name_or_path).is_dir():
