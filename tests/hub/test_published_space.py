@@ -1,6 +1,11 @@
-"""A model and its Space on the Hub: the Space is downloaded, started against that Hub, and asked."""
+"""A model and its Space on the Hub: the Space is downloaded, started against that Hub, and asked.
+
+FUSION_TEST_SPACE_PYTHON names the Python of a virtual environment with nothing but the Space's own requirements, to start
+it as the Hub would; without it, the Space runs in the environment of the tests.
+"""
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -41,8 +46,9 @@ def serve(hub: HubServer, tmp_path: Path) -> Iterator[Callable[..., str]]:
         shell.pop("PYTHONPATH", None)
         log = tmp_path / "space.log"
         with log.open("w") as sink:
+            python = os.environ.get("FUSION_TEST_SPACE_PYTHON", sys.executable)
             process = subprocess.Popen(
-                [sys.executable, "app.py", "--port", str(port)], cwd=folder, env=shell, stdout=sink, stderr=sink
+                [python, "app.py", "--port", str(port)], cwd=folder, env=shell, stdout=sink, stderr=sink
             )
         started.append(process)
         for _ in range(240):
