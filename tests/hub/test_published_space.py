@@ -1,7 +1,7 @@
 """A model and its Space on the Hub: the Space is downloaded, started against that Hub, and asked.
 
-FUSION_TEST_SPACE_PYTHON names the Python of a virtual environment with nothing but the Space's own requirements, to start
-it as the Hub would; without it, the Space runs in the environment of the tests.
+FUSION_TEST_SPACE_PYTHON names the Python of a virtual environment with nothing but the Space's own requirements, to
+start it as the Hub would; without it, the Space runs in the environment of the tests.
 """
 
 import json
