@@ -21,6 +21,7 @@ import logging
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from gradio.utils import LRUCache
@@ -101,9 +102,8 @@ def build_page(shelf: Shelf, files: Path) -> gr.Blocks:
             top_k = gr.Slider(
                 1, len(shelf.main.labels), min(8, len(shelf.main.labels)), step=1, label="Bars", elem_id="top-k"
             )
-        own.change(
-            lambda use: gr.update(interactive=not use), own, threshold, api_visibility="private", show_progress="hidden"
-        )
+        quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
+        own.change(lambda use: gr.update(interactive=not use), own, threshold, **quiet)
         with gr.Tabs():
             with gr.Tab("One text", id="one"):
                 OneText(shelf.main).build(page, (own, threshold, top_k))

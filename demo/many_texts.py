@@ -211,7 +211,8 @@ class ManyTexts:
         private: dict[str, Any] = {"api_visibility": "private"}
         # Without gradio's own reading of the file, which would leave a copy on the disk.
         file.upload(self.upload, file, [held, file, column, status], preprocess=False, **private)
-        lines.input(lambda: (None, gr.update(visible=False)), None, [held, column], show_progress="hidden", **private)
+        at_once: dict[str, Any] = {"show_progress": "hidden", "queue": False, **private}
+        lines.input(lambda: (None, gr.update(visible=False)), None, [held, column], **at_once)
         run = go.click(
             self.run,
             [lines, held, column, own, threshold],
@@ -223,7 +224,7 @@ class ManyTexts:
             **private,
         )
         run.failure(lambda: (gr.update(interactive=False), gr.update(interactive=True)), None, [stop, go], **private)
-        stop.click(self.cancel, None, [status, stop, go], cancels=run, queue=False, show_progress="hidden", **private)
+        stop.click(self.cancel, None, [status, stop, go], cancels=run, **at_once)
 
         with gr.Row(visible=False):
             api_file = gr.File(label="file", file_types=list(KINDS))

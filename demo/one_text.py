@@ -180,5 +180,6 @@ class OneText:
         emotion.input(self.colour, [reading, emotion], [words, parts], **quiet)
         bars.select(self.choose, reading, [emotion, words, parts], **quiet)
         for control in controls:
-            control.change(self.bars, [reading, *controls], bars, **quiet)
+            # No model is asked, so there is nothing to queue for: the answer comes with the request.
+            control.change(self.bars, [reading, *controls], bars, queue=False, **quiet)
         link.click(None, [text, emotion], None, js=COPY_LINK, api_visibility="private")
