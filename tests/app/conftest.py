@@ -125,3 +125,28 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+@pytest.fixture(params=[{}], ids=[""])
+def page(request, chromium, app):
+    """A page that was opened and answered; it fails the test on a console error or a request to another machine."""
+    context = chromium.new_context(
+        **{"viewport": {"width": 1280, "height": 900}, "accept_downloads": True, **request.param}
+    )
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    opened = context.new_page()
+    errors, outside = [], []
+    opened.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.on(
+        "request",
+        lambda sent: outside.append(sent.url) if not sent.url.startswith((app.url, "data:", "blob:")) else None,
+    )
+    opened.on("dialog", lambda dialog: errors.append(f"dialog: {dialog.message}"))
+    opened.set_default_timeout(30_000)
+    opened.goto(app.url)
+    opened.wait_for_selector("#words .word")
+    yield opened
+    context.close()
+    assert errors == []
+    assert outside == []

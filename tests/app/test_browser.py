@@ -1,59 +1,13 @@
-"""The page in a real browser: what a visitor does, sees, and never sees."""
+"""One text in a real browser: what a visitor does, sees, and never sees."""
 
-import time
 from urllib.parse import quote
 
-import pandas as pd
 import pytest
 
 pytest.importorskip("playwright.sync_api")
+from tests.app.pages import HAPPY, SHOWN, expect, named, read, settle
+
 pytestmark = pytest.mark.browser
-HAPPY = "I am so happy that you came!"
-
-
-@pytest.fixture(params=[{}], ids=[""])
-def page(request, chromium, app):
-    """A page that was opened and answered; it fails the test on a console error or a request to another machine."""
-    context = chromium.new_context(
-        **{"viewport": {"width": 1280, "height": 900}, "accept_downloads": True, **request.param}
-    )
-    context.grant_permissions(["clipboard-read", "clipboard-write"])
-    opened = context.new_page()
-    errors, outside = [], []
-    opened.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on(
-        "request",
-        lambda sent: outside.append(sent.url) if not sent.url.startswith((app.url, "data:", "blob:")) else None,
-    )
-    opened.on("dialog", lambda dialog: errors.append(f"dialog: {dialog.message}"))
-    opened.set_default_timeout(30_000)
-    opened.goto(app.url)
-    opened.wait_for_selector("#words .word")
-    yield opened
-    context.close()
-    assert errors == []
-    assert outside == []
-
-
-# The text that the words are shown of, without the numbers under them.
-SHOWN = """() => {
-    const words = document.querySelector('#words .words')?.cloneNode(true);
-    words?.querySelectorAll('small').forEach(number => number.remove());
-    return words?.textContent;
-}"""
-
-
-def read(page, text: str) -> None:
-    """Type a text, press the button, wait until it is explained."""
-    page.locator("#text textarea").fill(text)
-    page.locator("#read").click()
-    page.wait_for_function(f"text => ({SHOWN})() === text", arg=text)
-
-
-def named(page, where: str = "#bars") -> list[str]:
-    """The emotions that are named."""
-    return page.locator(f"{where} .chip").all_inner_texts()
 
 
 def test_a_text_is_typed_and_its_emotions_are_named_over_sorted_bars(page, reader):
@@ -98,23 +52,24 @@ def test_a_bar_that_is_clicked_chooses_its_emotion(page):
     label = bar.get_attribute("data-label")
     bar.click()
     page.wait_for_selector(f"#words .legend b:text('{label}')")
-    assert page.locator("#emotion input").input_value() == label
+    expect(page.locator("#emotion input")).to_have_value(label)
 
 
 def test_one_threshold_and_the_number_of_bars_change_the_answer(page):
     read(page, HAPPY)
+    assert page.locator("#bars .bar").count() > 3
     page.get_by_text("Thresholds and number of bars").click()
-    page.locator("#top-k input[type=number]").fill("3")
-    page.locator("#top-k input[type=number]").blur()
-    page.wait_for_function("document.querySelectorAll('#bars .bar.under').length + 0 <= 3")
+    slider, number = page.locator("#threshold input[type=number]"), page.locator("#top-k input[type=number]")
+    settle(page, "#own input", "#threshold input[type=number]", "#top-k input[type=number]")
+    number.fill("3")
+    number.blur()
+    expect(page.locator("#bars .bar")).to_have_count(3)
     page.locator("#own input").uncheck()
-    slider = page.locator("#threshold input[type=number]")
-    slider.wait_for()
-    page.wait_for_function("!document.querySelector('#threshold input[type=number]').disabled")
+    expect(slider).to_be_enabled()
     slider.fill("0.99")
     slider.blur()
     page.wait_for_function("[...document.querySelectorAll('#bars .threshold')].every(t => t.style.left === '99%')")
-    assert len(page.locator("#bars .bar").all()) == 3
+    expect(page.locator("#bars .bar")).to_have_count(3)
 
 
 def test_everything_works_with_the_keyboard_alone(page):
@@ -132,29 +87,6 @@ def test_everything_works_with_the_keyboard_alone(page):
     label = page.evaluate("document.activeElement.dataset.label")
     page.keyboard.press("Enter")
     page.wait_for_selector(f"#words .legend b:text('{label}')")
-
-
-def tab_to(page, selector: str) -> None:
-    """Press Tab until an element has the focus."""
-    for _ in range(40):
-        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
-            return
-        page.keyboard.press("Tab")
-    raise AssertionError(f"{selector} cannot be reached with Tab.")
-
-
-def test_other_tabs_and_many_texts_are_reached_with_the_keyboard_alone(page):
-    page.locator("#dark").focus()
-    tab_to(page, "[role=tab][data-tab-id=many]")
-    page.keyboard.press("Enter")
-    page.locator("#lines textarea").wait_for()
-    tab_to(page, "#lines textarea")
-    page.keyboard.type("I love it!")
-    page.keyboard.press("Enter")
-    page.keyboard.type("I am scared.")
-    tab_to(page, "#read-many")
-    page.keyboard.press("Enter")
-    page.wait_for_selector("#status .named:has-text('2 texts read in')")
 
 
 def test_a_link_brings_the_text_back(page, app):
@@ -189,145 +121,3 @@ def test_refusals_are_sentences_on_the_page(page):
     page.locator("#text textarea").fill("  ")
     page.locator("#read").click()
     page.wait_for_selector("#bars .refused:has-text('There is nothing to read yet')")
-
-
-def open_many(page) -> None:
-    """Go to the tab for many texts."""
-    page.get_by_role("tab", name="Many texts").click()
-    page.wait_for_selector("#lines textarea")
-
-
-def upload(page, file) -> None:
-    """Choose a file."""
-    page.locator("#file input[type=file]").set_input_files(file)
-
-
-def test_pasted_lines_become_a_table_a_distribution_and_downloads(page):
-    open_many(page)
-    page.locator("#lines textarea").fill("I love it!\n\n<b>no</b> =1+1\nI am scared.")
-    page.locator("#read-many").click()
-    page.wait_for_selector("#status .named:has-text('3 texts read in')")
-    page.locator("#table").get_by_text("<b>no</b> =1+1").locator("visible=true").first.wait_for()
-    assert page.locator("#status .bar").count() >= 1
-
-
-def test_a_csv_is_uploaded_watched_cancelled_and_another_one_downloaded(page, tmp_path):
-    long, short = tmp_path / "long.csv", tmp_path / "short.csv"
-    texts = [f"I feel number {i} today, my friend. " * 12 for i in range(10_000)]
-    pd.DataFrame({"n": range(10_000), "comment": texts}).to_csv(long, index=False)
-    texts = ["What a joy!", "=1+1", "I am afraid."]
-    pd.DataFrame({"id": [1, 2, 3], "words": texts, "other": ["a", "b", "c"]}).to_csv(short, index=False)
-    open_many(page)
-    upload(page, long)
-    page.wait_for_selector("#status .hint:has-text('long.csv: 10,000 rows')")
-    assert page.locator("#column input").input_value() == "comment"
-    page.locator("#read-many").click()
-    page.wait_for_selector("#status .named:has-text('of 10,000 texts read')")
-
-    def done() -> int:
-        return int(page.locator("#status .named b").inner_text().replace(",", ""))
-
-    first = done()
-    page.wait_for_function(f"parseInt(document.querySelector('#status .named b').innerText.replace(',', '')) > {first}")
-    page.locator("#cancel").click()
-    page.wait_for_selector("#status .hint:has-text('Cancelled')")
-    time.sleep(1)
-    assert page.locator("#status .hint:has-text('Cancelled')").count() == 1
-    assert page.locator("#csv").is_disabled()
-
-    upload(page, short)
-    page.wait_for_selector("#status .hint:has-text('short.csv: 3 rows')")
-    assert page.locator("#column input").input_value() == "words"
-    page.locator("#read-many").click()
-    page.wait_for_selector("#status .named:has-text('3 texts read in')")
-    page.wait_for_selector("#csv:not([disabled])")
-    with page.expect_download() as download:
-        page.locator("#csv").click()
-    result = pd.read_csv(download.value.path())
-    assert result["text"].tolist() == ["What a joy!", "'=1+1", "I am afraid."]
-    assert result["row"].tolist() == [1, 2, 3]
-    with page.expect_download() as download:
-        page.locator("#parquet").click()
-    assert pd.read_parquet(download.value.path())["text"].tolist() == texts
-
-
-def test_a_bad_upload_is_a_sentence_on_the_page(page, tmp_path):
-    open_many(page)
-    bad = tmp_path / "bad.csv"
-    bad.write_bytes(b"PK\x03\x04 not a table")
-    upload(page, bad)
-    page.wait_for_selector("#status .refused:has-text('is a packed file')")
-
-
-def test_two_models_are_compared_side_by_side(page):
-    page.get_by_role("tab", name="Compare").click()
-    page.locator("#compare-text textarea").fill(HAPPY)
-    page.locator("#compare").click()
-    page.wait_for_selector("#right .bar")
-    assert page.locator("#left .model").inner_text() == "tiny"
-    assert page.locator("#right .model").inner_text() == "strict"
-    assert named(page, "#left") != named(page, "#right") == []
-    assert "There is no emotion that both name." in page.locator("#differences").inner_text()
-
-
-def test_the_model_tells_about_itself(page):
-    page.get_by_role("tab", name="About").click()
-    page.wait_for_selector("#facts .tile:has-text('macro F1')")
-    pictures = page.locator("#figures img")
-    assert pictures.count() == 3
-    # Served as files, so they arrive after the page that names them.
-    page.wait_for_function(
-        "[...document.querySelectorAll('#figures img')].every(image => image.complete && image.naturalWidth > 200)"
-    )
-    assert "Not to be used to judge people" in page.locator("#limits").inner_text()
-    page.locator("#by-label").get_by_text("gratitude").locator("visible=true").first.wait_for()
-
-
-PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
-
-
-@pytest.mark.parametrize("page", [PHONE], ids=["phone"], indirect=True)
-def test_a_phone_shows_every_tab_without_scrolling_sideways(page):
-    for tab in ("One text", "Many texts", "Compare", "About"):
-        found = page.get_by_role("tab", name=tab)
-        found.click()
-        page.wait_for_timeout(300)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 360, tab
-    page.get_by_role("tab", name="One text").click()
-    read(page, HAPPY)
-    answer, examples = page.locator("#bars").bounding_box(), page.locator("#examples").bounding_box()
-    assert answer["y"] < examples["y"]
-
-
-def contrast(page, selector: str) -> float:
-    """WCAG contrast of an element's text against the first opaque ground behind it."""
-    return page.locator(selector).first.evaluate(
-        """element => {
-            const parse = (colour) => colour.match(/[\\d.]+/g).map(Number);
-            const light = ([r, g, b]) => [r, g, b].map(v => v / 255).map(v => v <= 0.03928 ? v / 12.92 :
-                ((v + 0.055) / 1.055) ** 2.4).reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-            let ground = element;
-            while (ground) {
-                const colour = parse(getComputedStyle(ground).backgroundColor);
-                if (colour.length === 3 || colour[3] === 1) break;
-                ground = ground.parentElement;
-            }
-            const [a, b] = [light(parse(getComputedStyle(element).color)),
-                light(parse(getComputedStyle(ground ?? document.body).backgroundColor))];
-            return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-        }"""
-    )
-
-
-@pytest.mark.parametrize(
-    "page", [{"color_scheme": "light"}, {"color_scheme": "dark"}], ids=["light", "dark"], indirect=True
-)
-def test_light_and_dark_follow_the_reader_and_stay_legible(page, request):
-    dark = request.node.callspec.params["page"]["color_scheme"] == "dark"
-    assert page.evaluate("document.body.classList.contains('dark')") is dark
-    for selector in ("#bars .chip", "#bars .bar.over .label", "#bars .legend", "#title h1", "#words .words"):
-        assert contrast(page, selector) >= 4.5, selector
-    page.locator("#dark").click()
-    assert page.evaluate("document.body.classList.contains('dark')") is not dark
-    for selector in ("#bars .chip", "#bars .bar.under .label", "#bars .legend", "#privacy p"):
-        assert contrast(page, selector) >= 4.5, selector

@@ -1,0 +1,82 @@
+"""Many texts in a real browser: pasted, uploaded, cancelled, downloaded."""
+
+import time
+
+import pandas as pd
+import pytest
+
+pytest.importorskip("playwright.sync_api")
+from tests.app.pages import expect, open_many, settle, tab_to, upload
+
+pytestmark = pytest.mark.browser
+
+
+def test_other_tabs_and_many_texts_are_reached_with_the_keyboard_alone(page):
+    page.locator("#dark").focus()
+    tab_to(page, "[role=tab][data-tab-id=many]")
+    page.keyboard.press("Enter")
+    settle(page, "#lines textarea", "#read-many")
+    tab_to(page, "#lines textarea")
+    page.keyboard.type("I love it!")
+    page.keyboard.press("Enter")
+    page.keyboard.type("I am scared.")
+    tab_to(page, "#read-many")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#status .named:has-text('2 texts read in')")
+
+
+def test_pasted_lines_become_a_table_a_distribution_and_downloads(page):
+    open_many(page)
+    page.locator("#lines textarea").fill("I love it!\n\n<b>no</b> =1+1\nI am scared.")
+    page.locator("#read-many").click()
+    page.wait_for_selector("#status .named:has-text('3 texts read in')")
+    page.locator("#table").get_by_text("<b>no</b> =1+1").locator("visible=true").first.wait_for()
+    assert page.locator("#status .bar").count() >= 1
+
+
+def test_a_csv_is_uploaded_watched_cancelled_and_another_one_downloaded(page, tmp_path):
+    long, short = tmp_path / "long.csv", tmp_path / "short.csv"
+    texts = [f"I feel number {i} today, my friend. " * 12 for i in range(10_000)]
+    pd.DataFrame({"n": range(10_000), "comment": texts}).to_csv(long, index=False)
+    texts = ["What a joy!", "=1+1", "I am afraid."]
+    pd.DataFrame({"id": [1, 2, 3], "words": texts, "other": ["a", "b", "c"]}).to_csv(short, index=False)
+    open_many(page)
+    upload(page, long)
+    page.wait_for_selector("#status .hint:has-text('long.csv: 10,000 rows')")
+    expect(page.locator("#column input")).to_have_value("comment")
+    page.locator("#read-many").click()
+    page.wait_for_selector("#status .named:has-text('of 10,000 texts read')")
+
+    def done() -> int:
+        return int(page.locator("#status .named b").inner_text().replace(",", ""))
+
+    first = done()
+    page.wait_for_function(f"parseInt(document.querySelector('#status .named b').innerText.replace(',', '')) > {first}")
+    page.locator("#cancel").click()
+    page.wait_for_selector("#status .hint:has-text('Cancelled')")
+    time.sleep(1)
+    assert page.locator("#status .hint:has-text('Cancelled')").count() == 1
+    expect(page.locator("#csv")).to_be_disabled()
+
+    upload(page, short)
+    page.wait_for_selector("#status .hint:has-text('short.csv: 3 rows')")
+    expect(page.locator("#column input")).to_have_value("words")
+    page.locator("#read-many").click()
+    page.wait_for_selector("#status .named:has-text('3 texts read in')")
+    page.wait_for_selector("#csv:not([disabled])")
+    with page.expect_download() as download:
+        page.locator("#csv").click()
+    result = pd.read_csv(download.value.path())
+    assert result["text"].tolist() == ["What a joy!", "'=1+1", "I am afraid."]
+    assert result["row"].tolist() == [1, 2, 3]
+    with page.expect_download() as download:
+        page.locator("#parquet").click()
+    assert pd.read_parquet(download.value.path())["text"].tolist() == texts
+
+
+def test_a_bad_upload_is_a_sentence_on_the_page(page, tmp_path):
+    open_many(page)
+    bad = tmp_path / "bad.csv"
+    bad.write_bytes(b"PK\x03\x04 not a table")
+    upload(page, bad)
+    page.wait_for_selector("#status .refused:has-text('is a packed file')")
