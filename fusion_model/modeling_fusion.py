@@ -1,21 +1,18 @@
 """The classifier: frozen backbones (held, not registered), a trained head, label scores for raw texts."""
 
-import threading
 from dataclasses import dataclass
-from pathlib import Path
 from typing import cast
 
 import torch
 from torch import nn
-from transformers import PreTrainedModel
 from transformers import initialization as init
 from transformers.modeling_outputs import ModelOutput
 from transformers.utils import SAFE_WEIGHTS_NAME, cached_file
 
 from .backbones import num_slots
 from .configuration_fusion import FusionConfig
-from .encoder import BackboneEncoder
 from .head import ByteDropout, FusionHead, Standardise, TunedHead
+from .held_backbones import BackboneHolder
 from .lexical import LexicalChannel
 
 # Imported so that save_pretrained, which copies the files that this one imports, carries the pipeline along.
@@ -41,19 +38,7 @@ class FusionOutput(ModelOutput):
     member_logits: torch.Tensor | None = None
 
 
-class _Encoders:
-    """The model's encoders, loaded when first used. A plain object, so that frozen weights are never saved, moved or
-    counted with the model's; pickling and copying leave the loaded backbones behind."""
-
-    def __init__(self):
-        self.loaded: dict[str, BackboneEncoder] = {}
-        self.lock = threading.Lock()
-
-    def __reduce__(self):
-        return (_Encoders, ())
-
-
-class FusionForSequenceClassification(PreTrainedModel):
+class FusionForSequenceClassification(BackboneHolder):
     """Classifies texts by fusing pooled hidden states of frozen language models (LLMEmbed, ACL 2024)."""
 
     config: FusionConfig
@@ -84,11 +69,6 @@ class FusionForSequenceClassification(PreTrainedModel):
         self.lexical: LexicalChannel | None = None
         if config.lexical_terms:
             self.lexical = LexicalChannel(config.lexical_terms, config.lexical_bytes, self.num_labels)
-        self._encoders = _Encoders()
-        self._revision: str | None = None
-        if config.name_or_path and Path(config.name_or_path).is_dir():
-            # Backbones are read later, when the working directory may be another.
-            config.name_or_path = str(Path(config.name_or_path).resolve())
         self.post_init()
 
     @classmethod
@@ -186,21 +166,6 @@ class FusionForSequenceClassification(PreTrainedModel):
                     f"Features of '{name}' have the shape {tuple(x.shape)}: expected (batch, {widths[name]})."
                 )
 
-    def encoder(self, name: str) -> BackboneEncoder:
-        """The encoder of the backbone called `name`, on the model's device, loading it at its first use."""
-        with self._encoders.lock:
-            held = self._encoders.loaded.get(name)
-            if held is None or held.device != self.device:
-                spec = next(spec for spec in self.config.backbones if spec["name"] == name)
-                held = BackboneEncoder(
-                    spec,
-                    folder=self.config.name_or_path,
-                    revision=self._revision,
-                    device=self.device,
-                )
-                self._encoders.loaded[name] = held
-            return held
-
     def encode(self, texts: list[str]) -> dict[str, torch.Tensor]:
         """Features of raw texts, as `forward` takes them: float16 `(len(texts), slots * hidden_size)` each."""
         texts = check_texts(texts)
@@ -283,14 +248,6 @@ class FusionForSequenceClassification(PreTrainedModel):
         check_choice(top_k, threshold)
         scores = probabilities(self.logits(texts, without), self.config)
         return [rank(row, self.config, top_k, threshold) for row in scores]
-
-    def save_pretrained(self, save_directory, *args, **kwargs):
-        """As in transformers; bundled backbones are written along."""
-        for spec in self.config.backbones:
-            target = Path(save_directory) / "backbones" / spec["name"]
-            if spec["bundled"] and not target.exists():
-                self.encoder(spec["name"]).save(target)
-        super().save_pretrained(save_directory, *args, **kwargs)
 
 
 FusionConfig.register_for_auto_class()
