@@ -4,10 +4,7 @@ python -m hub_config.export outputs/minilm-go_emotions --format onnx --output on
 python -m benchmarks.export outputs/minilm-go_emotions onnx-int8 --dataset go_emotions
 """
 
-import argparse
-import json
 import os
-import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -16,9 +13,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.measure import parser, report
 from extraction.sources import load_source
 from extraction.splits import is_multi_label, label_matrix, label_names
 from fusion_model import FusionConfig, FusionForSequenceClassification
@@ -26,7 +22,6 @@ from fusion_model.backbones import locate
 from fusion_model.predictions import probabilities
 from hub_config.export import exported
 from training.evaluation import metric
-from training.report import commit, versions
 
 # Texts that are read one by one, in turn by every model, so that whatever else the machine does meets all alike.
 ALONE = 100
@@ -81,16 +76,15 @@ def measure(scorers: dict[str, Scorer], texts: list[str]) -> dict[str, dict[str,
 
 
 def main() -> None:
-    """Print a table and write JSON."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("model", help="model folder")
-    parser.add_argument("exports", nargs="+", type=Path, help="what hub_config.export made of it")
-    parser.add_argument("--dataset", required=True)
-    parser.add_argument("--split", default="validation")
-    parser.add_argument("--max_rows", type=int, help="read at most so many texts")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--json", type=Path, help="write the figures there")
-    options = parser.parse_args()
+    """Print the table, a row a model; write the JSON file."""
+    command_line = parser(__doc__)
+    command_line.add_argument("model", help="model folder")
+    command_line.add_argument("exports", nargs="+", type=Path, help="what hub_config.export made of it")
+    command_line.add_argument("--dataset", required=True)
+    command_line.add_argument("--split", default="validation")
+    command_line.add_argument("--max_rows", type=int, help="read at most so many texts")
+    command_line.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    options = command_line.parse_args()
     torch.set_num_threads(options.threads)
     data = load_source(options.dataset, max_rows=options.max_rows)
     names, multi_label, split = label_names(data), is_multi_label(data), data[options.split]
@@ -113,7 +107,7 @@ def main() -> None:
     weights = [Path(options.model), *(Path(locate(spec, options.model)[0]) for spec in config.backbones)]
     in_torch_mb = sum(file.stat().st_size for folder in weights for file in folder.glob("*.safetensors")) / 1e6
     sizes = {folder.name: megabytes(folder) for folder in options.exports}
-    figures = {}
+    rows = []
     for name, one in scores.items():
         decisions = decide(one, config.thresholds)
         computed = metric(multi_label).compute(
@@ -121,44 +115,18 @@ def main() -> None:
             label_names=names,
         )  # fmt: skip
         assert computed is not None
-        figures[name] = speed[name] | {
-            "macro_f1": float(computed["macro_f1"]),
-            "decisions_that_differ": float((decisions != decided).mean()),
-            "texts_decided_alike": float((decisions == decided).all(axis=1).mean()),
-            "max_score_difference": float(abs(one - reference).max()),
-            "mean_score_difference": float(abs(one - reference).mean()),
-            "megabytes": sizes.get(name, in_torch_mb),
-        }
-    show(figures)
-    result = {
-        "command": " ".join(["python -m benchmarks.export", *sys.argv[1:]]),
-        "commit": commit(),
-        "versions": versions(),
-        "threads": options.threads,
-        "load_average": os.getloadavg(),
-        "texts": len(texts),
-        "figures": figures,
-    }
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-
-
-def show(figures: dict[str, dict[str, Any]]) -> None:
-    """A line a model."""
-    columns = ("", "MB", "one text p50 ms", "p99", "texts a second", "macro-F1", "decided alike", "max |difference|")
-    table = Table(*columns)
-    for name, one in figures.items():
-        table.add_row(
-            name,
-            f"{one['megabytes']:.1f}",
-            f"{one['p50_ms']:.1f}",
-            f"{one['p99_ms']:.1f}",
-            f"{one['texts_per_second']:.0f}",
-            f"{one['macro_f1']:.4f}",
-            f"{100 * one['texts_decided_alike']:.1f} %",
-            f"{one['max_score_difference']:.3f}",
+        rows.append(
+            {"model": name, **speed[name]}
+            | {
+                "macro_f1": float(computed["macro_f1"]),
+                "decisions_that_differ": float((decisions != decided).mean()),
+                "texts_decided_alike": float((decisions == decided).all(axis=1).mean()),
+                "max_score_difference": float(abs(one - reference).max()),
+                "mean_score_difference": float(abs(one - reference).mean()),
+                "megabytes": sizes.get(name, in_torch_mb),
+            }
         )
-    Console(width=140).print(table)
+    report("exports", rows, options.json, threads=options.threads, texts=len(texts))
 
 
 if __name__ == "__main__":

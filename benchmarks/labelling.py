@@ -4,29 +4,24 @@ python -m benchmarks.labelling --model outputs/minilm-go_emotions --dataset go_e
 python -m benchmarks.labelling --model outputs/minilm-go_emotions --rows 8192 --crews 1x2 2x1 --no_kill
 """
 
-import argparse
-import json
 import os
-import platform
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections import defaultdict
+from collections import Counter
 from itertools import chain, islice, repeat
 from pathlib import Path
 
 import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.measure import memory, parser, report
 from extraction.sources import load_source
 from fusion_model import FusionForSequenceClassification
-from training.report import commit, versions
 
 ROOT = Path(__file__).parents[1]
 SAMPLE_SECONDS = 1.0
@@ -34,25 +29,10 @@ SAMPLE_SECONDS = 1.0
 COMPARED = 500
 
 
-def role(process: psutil.Process, driver: int) -> str:
+def role(process: psutil.Process) -> str:
     """Which of label.py's processes this is."""
-    if process.pid == driver:
-        return "driver"
     command = " ".join(process.cmdline())
-    return "workers" if "MapWorker" in command else "Ray itself"
-
-
-def memory(driver: int) -> dict[str, float]:
-    """Proportional set size in MB by role: what processes share is counted once."""
-    found: dict[str, float] = defaultdict(float)
-    processes = [psutil.Process(driver)]
-    processes += processes[0].children(recursive=True)
-    for process in processes:
-        try:
-            found[role(process, driver)] += process.memory_full_info().pss / 1e6
-        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
-            continue
-    return dict(found)
+    return "label.py" if "label.py" in command else "workers" if "MapWorker" in command else "ray"
 
 
 def run(command: list[str], output: Path, kill_at: int | None) -> dict:
@@ -64,18 +44,18 @@ def run(command: list[str], output: Path, kill_at: int | None) -> dict:
         kill_at: Number of finished parts at which the driver gets SIGKILL; None to let it finish.
 
     Returns:
-        `seconds`, `killed`, `samples` (seconds and MB by role), `last_line` of what it printed.
+        `seconds`, `killed`, `samples` (bytes by role), `last_line` of what it printed.
     """
     with tempfile.TemporaryFile("w+") as log:
         started = time.perf_counter()
         driver = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, text=True)
-        samples: list[dict] = []
+        samples: list[Counter[str]] = []
         ended = threading.Event()
 
         def watch() -> None:
             while not ended.wait(SAMPLE_SECONDS):
                 try:
-                    samples.append({"seconds": round(time.perf_counter() - started, 1), **memory(driver.pid)})
+                    samples.append(memory(psutil.Process(driver.pid), role))
                 except psutil.NoSuchProcess:
                     return
 
@@ -101,15 +81,14 @@ def run(command: list[str], output: Path, kill_at: int | None) -> dict:
     return {"seconds": seconds, "killed": killed, "samples": samples, "alive_after_30_s": left, "last_line": lines[-1]}
 
 
-def peaks(samples: list[dict]) -> dict[str, float]:
-    """Largest MB by role, and of their sum; and what the sum grew by from the second quarter to the last."""
-    roles = sorted({name for sample in samples for name in sample} - {"seconds"})
-    totals = [sum(sample.get(name, 0.0) for name in roles) for sample in samples]
+def peaks(samples: list[Counter[str]]) -> dict[str, float]:
+    """Largest MB of all and by role; and what all together grew by from the second quarter to the last."""
+    totals = [sample.total() / 1e6 for sample in samples]
     quarter = max(1, len(totals) // 4)
     early, late = totals[quarter : 2 * quarter] or totals, totals[-quarter:]
     return {
-        **{f"peak_mb_{name.lower().replace(' ', '_')}": max(s.get(name, 0.0) for s in samples) for name in roles},
         "peak_mb": max(totals),
+        **{name: max(sample[name] for sample in samples) / 1e6 for name in ("label.py", "workers", "ray")},
         "growth_mb": sum(late) / len(late) - sum(early) / len(early),
     }
 
@@ -137,18 +116,17 @@ def check(output: Path, rows: int, texts: list[str], model: str) -> dict[str, in
 
 
 def main() -> None:
-    """Print a table and write JSON."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--model", required=True, help="model folder or Hub id")
-    parser.add_argument("--dataset", default="sample", help="texts that are repeated until there are enough rows")
-    parser.add_argument("--rows", type=int, default=100_000)
-    parser.add_argument("--longest", type=int, default=10_000, help="leave out texts of more characters")
-    parser.add_argument("--crews", nargs="+", default=["auto"], help="actors x threads, such as 1x2, or auto")
-    parser.add_argument("--no_kill", action="store_true", help="only run through")
-    parser.add_argument("--json", type=Path, help="write the figures there")
-    options = parser.parse_args()
+    """Print the table, a row a run; write the JSON file."""
+    command_line = parser(__doc__)
+    command_line.add_argument("--model", required=True, help="model folder or Hub id")
+    command_line.add_argument("--dataset", default="sample", help="texts that are repeated until there are enough rows")
+    command_line.add_argument("--rows", type=int, default=100_000)
+    command_line.add_argument("--longest", type=int, default=10_000, help="leave out texts of more characters")
+    command_line.add_argument("--crews", nargs="+", default=["auto"], help="actors x threads, such as 1x2, or auto")
+    command_line.add_argument("--no_kill", action="store_true", help="only run through")
+    options = command_line.parse_args()
     texts = [text for text in load_source(options.dataset)["train"]["text"][:] if len(text) <= options.longest]
-    figures = []
+    table, checked = [], {}
     for crew in options.crews:
         with tempfile.TemporaryDirectory() as scratch:
             corpus, output = Path(scratch) / "corpus.parquet", Path(scratch) / "labelled"
@@ -164,34 +142,13 @@ def main() -> None:
                 runs.append(run(command, output, kill_at=-(-options.rows // 8192) // 2))
                 runs[0]["parts_kept"] = len(list(output.glob("part-*.parquet")))
             runs.append(run(command, output, kill_at=None))
-            checked = check(output, options.rows, texts, options.model)
-        figures.append({"crew": crew, "runs": [{**peaks(r.pop("samples")), **r} for r in runs], "checked": checked})
-        show(figures[-1])
-    result = {
-        "command": " ".join(["python -m benchmarks.labelling", *sys.argv[1:]]),
-        "commit": commit(),
-        "versions": versions(),
-        "machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()},
-        "load_average": os.getloadavg(),
-        "texts": {"different": len(texts), "mean_characters": sum(map(len, texts)) / len(texts)},
-        "crews": figures,
-    }
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-
-
-def show(figures: dict) -> None:
-    """A line a run."""
-    table = Table(
-        "run", "seconds", "peak MB", "driver", "workers", "Ray", "growth MB", "its last line", title=figures["crew"]
-    )
-    for run in figures["runs"]:
-        names = ("peak_mb", "peak_mb_driver", "peak_mb_workers", "peak_mb_ray_itself", "growth_mb")
-        what = f"killed, {run['parts_kept']} parts kept" if run["killed"] else "to the end"
-        cells = [f"{run.get(name, 0):,.0f}" for name in names]
-        table.add_row(what, f"{run['seconds']:.0f}", *cells, "" if run["killed"] else run["last_line"])
-    Console(width=150).print(table)
-    print("; ".join(f"{name.replace('_', ' ')}: {value:,}" for name, value in figures["checked"].items()))
+            checked[crew] = check(output, options.rows, texts, options.model)
+        for one in runs:
+            what = f"killed, {one['parts_kept']} parts kept" if one["killed"] else "to the end"
+            table.append({"crew": crew, "run": what, "seconds": one["seconds"], **peaks(one["samples"])})
+            table[-1] |= {"left_after_30_s": ", ".join(one["alive_after_30_s"]), "last_line": one["last_line"]}
+    different = {"number": len(texts), "mean_characters": sum(map(len, texts)) / len(texts)}
+    report("label.py", table, options.json, checked=checked, different_texts=different)
 
 
 if __name__ == "__main__":

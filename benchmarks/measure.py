@@ -6,9 +6,11 @@ import os
 import platform
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import psutil
 import torch
 from rich.console import Console
 from rich.table import Table
@@ -79,6 +81,17 @@ def model_flops(config: PretrainedConfig, lengths: Sequence[int]) -> float:
     matrices = 3 if getattr(config, "hidden_act", "") == "silu" else 2
     weights = 2 * hidden * hidden + 2 * hidden * key_width + matrices * hidden * wide
     return float(config.num_hidden_layers * sum(2 * n * weights + 4 * n * n * hidden for n in lengths))
+
+
+def memory(root: psutil.Process, role: Callable[[psutil.Process], str] = lambda process: "all") -> Counter[str]:
+    """Bytes that a process and those it started have in memory, by `role`; what processes share is counted once."""
+    found: Counter[str] = Counter()
+    for process in [root, *root.children(recursive=True)]:
+        try:
+            found[role(process)] += process.memory_full_info().pss
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return found
 
 
 def report(title: str, rows: list[dict], path: Path | None, **more: object) -> dict:

@@ -14,7 +14,7 @@ import numpy as np
 import psutil
 from datasets import Dataset, concatenate_datasets
 
-from benchmarks.measure import parser, report
+from benchmarks.measure import memory, parser, report
 from extraction.sources import load_source
 from training.feed import FeatureColumn
 
@@ -31,19 +31,12 @@ def write_texts(texts: list[str], size: int, file: Path) -> None:
 
 
 def watched(command: list[str]) -> tuple[float, float]:
-    """Run a command; seconds, and the peak of what its processes have in memory together, MiB (shared pages once each
-    in proportion)."""
+    """Run a command; seconds, and the peak of what its processes have in memory together, MiB."""
     started, peak = time.perf_counter(), 0
     with tempfile.TemporaryFile("w+") as output:
         process = psutil.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
         while process.poll() is None:
-            family, size = [process, *process.children(recursive=True)], 0
-            for member in family:
-                try:
-                    size += member.memory_full_info().pss
-                except (psutil.NoSuchProcess, psutil.AccessDenied):
-                    continue
-            peak = max(peak, size)
+            peak = max(peak, memory(process).total())
             time.sleep(0.2)
         if process.returncode:
             output.seek(0)
@@ -94,7 +87,7 @@ def main(argv: list[str] | None = None) -> dict:
                 )
                 extraction = ["-m", "extraction", "--dataset", str(file), "--recipe", options.recipe]
                 more = ["--backbone", *options.backbone] if options.backbone else []
-                seconds, memory = watched(
+                seconds, peak = watched(
                     [sys.executable, *launch, *extraction, *more, "--use_cpu", "--cache_dir", str(cache)]
                 )
                 kept[count] = features_of(cache)
@@ -106,7 +99,7 @@ def main(argv: list[str] | None = None) -> dict:
                         "processes": count,
                         "seconds": seconds,
                         "texts_a_second": size / seconds,
-                        "peak_mib": memory,
+                        "peak_mib": peak,
                         "disk_mib": disk / 2**20,
                         "bytes_a_feature": disk / numbers,
                         "equal_to_first": str(equal(kept[options.processes[0]], kept[count])),
