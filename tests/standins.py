@@ -27,24 +27,25 @@ CORPUS = [
     "Why did nobody tell me? I hate this.",
     "it is cold, isn't it",
 ]
-SHARED: dict[str, Any] = {"vocab_size": 120, "num_hidden_layers": 2}
+SHARED: dict[str, Any] = {"vocab_size": 120}
+# As many as the recipes take states from: llmembed the last five of Llama's.
+LAYERS = {"llama": 6}
 WIDE: dict[str, Any] = {"num_attention_heads": 2, "intermediate_size": 32, "max_position_embeddings": 258}
 
 
-def standin(kind: str, folder: Path) -> Path:
+def standin(kind: str, folder: Path, layers: int | None = None) -> Path:
     """Save a random `bert`, `roberta`, `distilbert` or `llama` (without a pad token) and its tokenizer in `folder`."""
-    torch.manual_seed(0)
+    torch.manual_seed(len(kind))
     model: Any
+    size = {"num_hidden_layers": layers or LAYERS.get(kind, 2), **SHARED, **WIDE}
     if kind == "bert":
-        model = BertModel(BertConfig(hidden_size=24, **SHARED, **WIDE))
+        model = BertModel(BertConfig(hidden_size=24, **size))
     elif kind == "roberta":
-        model = RobertaModel(RobertaConfig(hidden_size=16, pad_token_id=1, type_vocab_size=1, **SHARED, **WIDE))
+        model = RobertaModel(RobertaConfig(hidden_size=16, pad_token_id=1, type_vocab_size=1, **size))
     elif kind == "distilbert":
         model = DistilBertModel(DistilBertConfig(vocab_size=120, dim=24, n_layers=2, n_heads=2, hidden_dim=32))
     else:
-        model = LlamaModel(
-            LlamaConfig(hidden_size=32, num_key_value_heads=2, **(SHARED | {"num_hidden_layers": 5} | WIDE))
-        )
+        model = LlamaModel(LlamaConfig(hidden_size=32, num_key_value_heads=2, **size))
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()

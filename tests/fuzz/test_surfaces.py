@@ -9,7 +9,6 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from standins import small_model
 
 from benchmarks.fuzz import campaign
 from benchmarks.fuzzing import Surface, surfaces
@@ -17,6 +16,7 @@ from demo.limits import RefusalError, check_top_k
 from demo.reader import Shelf
 from demo.tables import read_table
 from fusion_model import FusionConfig
+from tests.standins import small_model
 
 NAMES = ["sources", "recipes", "predict", "pipeline", "configuration", "uploads"]
 NAMES += ["/classify", "/classify_many", "/explain", "/compare"]

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from hub.clients import answer, environment
-from hub.standins import backbone
 
 from hub_config.checks import check_card
+from tests.standins import standin
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ print(json.dumps(classify("You did what?! I am so proud of you!")))
 
 
 def test_code_of_a_backbone_is_refused_unless_asked_for(hub, client, tmp_path):
-    folder = backbone(tmp_path / "custom", "bert")
+    folder = standin("bert", tmp_path / "custom")
     config = json.loads((folder / "config.json").read_text())
     config |= {"model_type": "unheard_of", "auto_map": {"AutoConfig": "evil.EvilConfig", "AutoModel": "evil.Evil"}}
     (folder / "config.json").write_text(json.dumps(config))
@@ -141,7 +141,7 @@ def test_a_full_disk_is_named_and_a_second_run_with_room_works(hub, client, tmp_
     if subprocess.run([*mount, f"mount -t tmpfs -o size=1m none {small}"], capture_output=True).returncode != 0:
         pytest.skip("this machine does not let users mount a file system of their own")
     # A configuration and a tokenizer fit, the weights do not.
-    hub.app.store.seed("models", "google-bert/tiny", backbone(tmp_path / "bert", "bert", layers=6))
+    hub.app.store.seed("models", "google-bert/tiny", standin("bert", tmp_path / "bert", layers=16))
     train = ["train.py", "--max_rows", "60", "--num_train_epochs", "1", "--min_steps", "0"]
     train += ["--backbone", "minilm=google-bert/tiny", "--output_dir", str(tmp_path / "out")]
     train += ["--cache_dir", str(tmp_path / "cache")]

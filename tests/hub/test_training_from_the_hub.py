@@ -5,7 +5,9 @@ import time
 
 import pytest
 from hub.clients import answer
-from hub.standins import backbone, empathetic_dialogues, go_emotions
+from hub.datasets_served import empathetic_dialogues, go_emotions
+
+from tests.standins import standin
 
 SHORT = ["--num_train_epochs", "1", "--min_steps", "0", "--num_runs", "1"]
 
@@ -73,7 +75,7 @@ def test_the_recipe_llmembed_trains_with_access_to_llama_and_says_what_lacks_wit
         ("roberta", "FacebookAI/roberta-large"),
     ):
         gated = {"gated": True, "readers": ["alice"]} if kind == "llama" else {}
-        heads[id] = hub.app.store.seed("models", id, backbone(tmp_path / kind, kind), **gated)[1].id
+        heads[id] = hub.app.store.seed("models", id, standin(kind, tmp_path / kind), **gated)[1].id
     out = tmp_path / "out"
     command = ["train.py", "--dataset", "sample", "--max_rows", "60", "--recipe", "llmembed", *SHORT]
     for token in (None, "bob-write"):
@@ -91,7 +93,7 @@ def test_the_recipe_llmembed_trains_with_access_to_llama_and_says_what_lacks_wit
     assert "Llama 2 is licensed under the LLAMA 2 Community License" in card
 
     # The backbone moves on; the model keeps reading what it was trained on.
-    newer = backbone(tmp_path / "newer", "bert")
+    newer = standin("bert", tmp_path / "newer")
     (newer / "config.json").write_text("{}")
     hub.app.store.seed("models", "google-bert/bert-large-uncased", newer)
     code = f"""

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from standins import small_model
+
+from tests.standins import small_model
 
 
 @pytest.fixture(scope="session")

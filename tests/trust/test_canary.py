@@ -12,13 +12,13 @@ import pytest
 from canary import files_with
 from huggingface_hub import constants, get_token
 from huggingface_hub.errors import HfHubHTTPError
-from standins import CORPUS, standin
 
 import app
 import train
 from demo.reader import Shelf
 from hub_config import publish
 from hub_config.errors import explain
+from tests.standins import CORPUS, standin
 
 TESTS = Path(__file__).parents[1]
 

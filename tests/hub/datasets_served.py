@@ -1,22 +1,10 @@
-"""What the Hub serves under published names in these tests: our own sentences in the data sets' schemas, tiny random
-models in the place of large ones."""
+"""What the Hub serves under published names in these tests: our own sentences in the data sets' schemas."""
 
 import io
 import json
 from pathlib import Path
 
-import torch
 from datasets import ClassLabel, Dataset, Features, List, Value
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from transformers import (
-    BertConfig,
-    BertModel,
-    LlamaConfig,
-    LlamaModel,
-    PreTrainedTokenizerFast,
-    RobertaConfig,
-    RobertaModel,
-)
 
 SAMPLE = Path(__file__).parents[2] / "extraction" / "sample"
 GO_EMOTIONS_CARD = """---
@@ -87,34 +75,3 @@ def empathetic_dialogues(rows: int = 90) -> dict[str, bytes]:
                 table["utterance"].append("Oh no_comma_ really?")
         files[f"default/{split}/0000.parquet"] = parquet(Dataset.from_dict(table))
     return files
-
-
-def backbone(folder: Path, kind: str, layers: int = 2) -> Path:
-    """A tiny random `bert`, `roberta` or `llama` with a tokenizer that knows the sample's words."""
-    words = sorted({word for row in sentences("train", 400) for word in row["text"].lower().split()})
-    special = {"bert": ["[PAD]", "[UNK]", "[CLS]", "[SEP]"], "roberta": ["<s>", "<pad>", "</s>", "<unk>"]}.get(
-        kind, ["<unk>", "<s>", "</s>"]
-    )
-    unknown = "[UNK]" if kind == "bert" else "<unk>"
-    tokenizer = Tokenizer(models.WordLevel({w: i for i, w in enumerate([*special, *words])}, unk_token=unknown))
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    start, end = ("[CLS]", "[SEP]") if kind == "bert" else ("<s>", "</s>")
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{start} $A" + ("" if kind == "llama" else f" {end}"),
-        special_tokens=[(start, special.index(start)), (end, special.index(end))],
-    )
-    torch.manual_seed(len(kind))
-    size = {"vocab_size": len(special) + len(words), "intermediate_size": 48, "num_attention_heads": 4}
-    model: torch.nn.Module
-    if kind == "llama":
-        model = LlamaModel(LlamaConfig(**size, hidden_size=32, num_hidden_layers=6, max_position_embeddings=512))
-        tokens = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
-    elif kind == "bert":
-        model = BertModel(BertConfig(**size, hidden_size=24, num_hidden_layers=layers, max_position_embeddings=512))
-        tokens = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
-    else:
-        model = RobertaModel(RobertaConfig(**size, hidden_size=16, num_hidden_layers=2, max_position_embeddings=514))
-        tokens = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
-    model.save_pretrained(folder)
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=512, **tokens).save_pretrained(folder)
-    return folder
