@@ -29,7 +29,7 @@ from training.calibration import to_probabilities
 from training.feed import FeatureDataset
 from training.figures import write_figures
 from training.folder import write_model
-from training.job import open_job
+from training.job import check_output_dir, open_job
 from training.lexical import fit_lexical
 from training.report import commit, show_results, summarise, versions, write_metrics
 from training.run import Material, Run, extract_all, train_run
@@ -51,7 +51,10 @@ def main(argv: list[str] | None = None) -> Path:
     """
     started = time.perf_counter()
     arguments = parse(sys.argv[1:] if argv is None else argv)
-    # Who may not publish is told so before an hour of training, not after it.
+    # Who may not publish, or write there, is told so before an hour of training, not after it.
+    folder = Path(arguments.training.output_dir or "")
+    if arguments.training.process_index == 0:
+        check_output_dir(folder)
     publishes = arguments.training.push_to_hub and arguments.training.process_index == 0
     target = prepare(arguments.training) if publishes else None
     data = arguments.data.load(arguments.training.seed)
@@ -78,7 +81,6 @@ def main(argv: list[str] | None = None) -> Path:
     base_ids = {spec["name"]: spec["model_id"] for spec in arguments.backbones}
     material = Material(data, labels, names, feeds, lexical)
     runs = []
-    folder = Path(arguments.training.output_dir or "")
     with open_job(arguments, data, labels) as job:
         for number in range(arguments.training.num_runs):
             seed = arguments.training.seed + number

@@ -12,7 +12,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from training.evaluation import calibrate, score
 
 # Inverse regularisation, tried on validation; the time counts one fit, that of the best.
-TRIED_C = (0.3, 1.0, 3.0, 10.0)
+TRIED_C = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 CONTRASTIVE_BATCH = 16
 
 

@@ -18,6 +18,7 @@ from tqdm.auto import tqdm
 from transformers import AutoConfig
 
 from fusion_model.encoder import BackboneEncoder
+from fusion_model.trust import check_architecture
 
 from .cache import CachePlan, Shard, cache_key, default_cache_dir, plan
 from .durable import put, room, try_lock
@@ -41,9 +42,11 @@ def pin(spec: dict) -> dict:
 
     Raises:
         OSError: the backbone is neither here nor reachable; the message says what can be done.
+        ValueError: it is not of an architecture that can be read.
     """
     encoder = BackboneEncoder(spec)
     config = encoder._load(AutoConfig)
+    check_architecture(config, encoder.location)
     revision = spec["revision"]
     if "local_files_only" not in encoder.load_kwargs:
         # The configuration is in the cache by now, and so is the commit that it came from.

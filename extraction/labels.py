@@ -144,7 +144,8 @@ def _refuse_vectors(lists: list[list], where: str) -> None:
     """Lists such as [0, 0, 1, 0] would pass as the ids 0 and 1."""
     bits = len({len(cell) for cell in lists}) == 1 and len(lists[0]) > 1
     bits = bits and all(part in (0, 1) for cell in lists for part in cell if not isinstance(part, list))
-    if bits and any(len(set(map(str, cell))) < len(cell) for cell in lists):
+    # Of two classes no number is there twice, but ids of labels would not all be in every row.
+    if bits and (any(len(set(map(str, cell))) < len(cell) for cell in lists) or len(lists) > 1):
         raise DataError(
             f"{where} holds 0/1 vectors such as {lists[0][:8]}: expected the names or ids of the labels that apply, "
             "such as ['joy', 'pride'] or [2, 5]."

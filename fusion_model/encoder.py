@@ -41,6 +41,7 @@ class BackboneEncoder:
         folder: Folder or Hub id of the fusion model that carries a bundled backbone.
         revision: Commit of that fusion model.
         device: Where the backbone runs.
+        hub: Options for what comes from the Hub, such as `token` and `cache_dir`; a copy is without them.
     """
 
     def __init__(
@@ -49,12 +50,15 @@ class BackboneEncoder:
         folder: str | None = None,
         revision: str | None = None,
         device: torch.device | str = "cpu",
+        hub: dict | None = None,
     ):
         self.spec = spec
         self.origin = (folder, revision)
         self.device = torch.device(device)
         self.dtype = resolve_dtype(spec["dtype"], self.device)
         self.location, self.load_kwargs = locate(spec, folder, revision)
+        if "local_files_only" not in self.load_kwargs:
+            self.load_kwargs |= hub or {}
         self._model: PreTrainedModel | None = None
         self._layers: PooledLayers | None = None
         self._budget = 0

@@ -1,6 +1,7 @@
 """A model's frozen backbones: held but not registered, loaded at their first use, saved and pushed along if bundled."""
 
 import os
+import tempfile
 import threading
 from pathlib import Path
 
@@ -17,6 +18,7 @@ class _Encoders:
 
     def __init__(self):
         self.loaded: dict[str, BackboneEncoder] = {}
+        self.hub: dict = {}  # how the model was loaded: a token stays in this process
         self.lock = threading.Lock()
 
     def __reduce__(self):
@@ -47,17 +49,29 @@ class BackboneHolder(PreTrainedModel):
                     folder=self.config.name_or_path,
                     revision=self._revision,
                     device=self.device,
+                    hub=self._encoders.hub,
                 )
                 self._encoders.loaded[name] = held
             return held
 
-    def save_pretrained(self, save_directory, *args, **kwargs):
-        """As in transformers; bundled backbones are written along."""
+    def save_pretrained(self, save_directory, is_main_process=True, *args, **kwargs):
+        """As in transformers, in one file; bundled backbones are written along, in the place of an earlier model's."""
         for spec in self.config.backbones:
-            target = Path(save_directory) / "backbones" / spec["name"]
-            if spec["bundled"] and not target.exists():
-                self.encoder(spec["name"]).save(target)
-        super().save_pretrained(save_directory, *args, **kwargs)
+            if spec["bundled"] and is_main_process:
+                self._save_backbone(spec["name"], Path(save_directory) / "backbones" / spec["name"])
+        super().save_pretrained(save_directory, is_main_process, *args, **{**kwargs, "max_shard_size": "1000GB"})
+
+    def _save_backbone(self, name: str, target: Path) -> None:
+        """Write a backbone, unless it is where the model reads it from."""
+        origin = self.config.name_or_path
+        if origin and target.exists() and (Path(origin) / "backbones" / name).resolve() == target.resolve():
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix="unfinished-") as scratch:
+            self.encoder(name).save(Path(scratch) / "new")
+            if target.exists():
+                os.replace(target, Path(scratch) / "old")
+            os.replace(Path(scratch) / "new", target)
 
     def _upload_modified_files(
         self,

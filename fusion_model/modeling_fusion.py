@@ -8,6 +8,7 @@ from torch import nn
 from transformers import initialization as init
 from transformers.modeling_outputs import ModelOutput
 from transformers.utils import SAFE_WEIGHTS_NAME, cached_file
+from transformers.utils.hub import extract_commit_hash
 
 from .backbones import num_slots
 from .configuration_fusion import FusionConfig
@@ -22,6 +23,8 @@ from .trust import check_weights
 
 PREDICT_CHUNK = 2048
 HUB_OPTIONS = ("cache_dir", "force_download", "local_files_only", "proxies", "revision", "subfolder", "token")
+# Those that also say where a backbone comes from.
+BACKBONE_OPTIONS = ("cache_dir", "local_files_only", "proxies", "token")
 
 
 @dataclass
@@ -80,13 +83,17 @@ class FusionForSequenceClassification(BackboneHolder):
             OSError: there is no such model.
         """
         kwargs["use_safetensors"] = True
-        revision = kwargs.get("revision")
         hub = {key: kwargs[key] for key in HUB_OPTIONS if key in kwargs}
         config = kwargs.get("config") or cls.config_class.from_pretrained(pretrained_model_name_or_path, **hub)
+        variant = kwargs.get("variant")
+        name = SAFE_WEIGHTS_NAME if variant is None else SAFE_WEIGHTS_NAME.replace(".", f".{variant}.", 1)
+        file = str(cached_file(pretrained_model_name_or_path, name, **hub))
         # Looked at before transformers allocates what the configuration asks for.
-        check_weights(str(cached_file(pretrained_model_name_or_path, SAFE_WEIGHTS_NAME, **hub)), cls, config)
+        check_weights(file, cls, config)
         loaded = super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
-        (loaded[0] if isinstance(loaded, tuple) else loaded)._revision = revision
+        model = loaded[0] if isinstance(loaded, tuple) else loaded
+        model._revision = extract_commit_hash(file, None) or kwargs.get("revision")
+        model._encoders.hub = {key: hub[key] for key in BACKBONE_OPTIONS if key in hub}
         return loaded
 
     @torch.no_grad()

@@ -14,13 +14,14 @@ DEFAULT_BATCH_SIZE = 256
 
 
 class FusionTextClassificationPipeline(Pipeline):
-    """Text classification with the parameters of transformers' own pipeline, plus `threshold` and `top_k="decided"`.
+    """Text classification with transformers' `top_k` and `batch_size`, plus `threshold` and `top_k="decided"`.
 
     Called with a text, it gives `[{"label": …, "score": …}]`; with a list of texts, a dict for each; with `top_k` or
     `threshold`, a list of dicts for each text. A text may also be a dict (a row of a data set) with the key `text`.
     Lists, tuples and columns are answered with a list; generators, data sets and other iterables lazily.
 
-    `batch_size` (256 if left out) is how many texts are taken from the input at a time.
+    `batch_size` (256 if left out) is how many texts are taken from the input at a time. `truncation` and `padding`
+    are taken and change nothing: each backbone cuts texts at its own `max_length`, and pads as little as can be.
     """
 
     _load_tokenizer = False  # type: ignore[assignment]
@@ -28,7 +29,7 @@ class FusionTextClassificationPipeline(Pipeline):
     _load_image_processor = False  # type: ignore[assignment]
     _load_feature_extractor = False  # type: ignore[assignment]
 
-    def _sanitize_parameters(self, top_k="", threshold=None, **unknown):
+    def _sanitize_parameters(self, top_k="", threshold=None, truncation=None, padding=None, **unknown):
         if unknown:
             raise ValueError(f"Unknown parameter(s) {sorted(unknown)}: expected top_k, threshold, batch_size.")
         check_choice(top_k if top_k != "" else None, threshold)
@@ -54,6 +55,9 @@ class FusionTextClassificationPipeline(Pipeline):
             inputs = list(inputs)
         elif isinstance(inputs, Iterable) and not one_text:
             inputs = (item for item in inputs)
+        elif hasattr(inputs, "__getitem__") and hasattr(inputs, "__len__") and not one_text:
+            # A torch data set: its length says where it ends, for which no error of `__getitem__` can be relied on.
+            inputs = (item for item in map(inputs.__getitem__, range(len(inputs))))
         if inputs == []:
             self._sanitize_parameters(**kwargs)
             return []

@@ -23,7 +23,7 @@ def check_texts(texts: object, first: int = 0) -> list[str]:
         first: Number of the first text, for the message.
 
     Returns:
-        A list of strings that can be encoded as UTF-8 (lone surrogates are replaced).
+        A list of strings that can be encoded as UTF-8: half an emoji becomes U+FFFD, as in training files.
 
     Raises:
         ValueError: an input is not a string.
@@ -33,7 +33,7 @@ def check_texts(texts: object, first: int = 0) -> list[str]:
     for row, text in enumerate(texts, start=first):
         if not isinstance(text, str):
             raise ValueError(f"Input {row} is {type(text).__name__} ({str(text)[:40]!r}): expected a text (str).")
-    return [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+    return [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in texts]
 
 
 def check_choice(top_k: int | str | None, threshold: float | None) -> None:

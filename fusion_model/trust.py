@@ -87,6 +87,24 @@ def check_packaged(folder: str) -> None:
             )
 
 
+def check_architecture(config: PreTrainedConfig, location: str) -> None:
+    """Refuse what is no stack of layers over one text.
+
+    Args:
+        config: A backbone's own configuration.
+        location: Its folder or Hub id.
+
+    Raises:
+        ValueError: it is an encoder-decoder, or a model of several parts.
+    """
+    layers = all(type(getattr(config, name, None)) is int for name in ("hidden_size", "num_hidden_layers"))
+    if config.is_encoder_decoder or not layers:
+        raise ValueError(
+            f"The backbone '{location}' is of the type '{config.model_type}', which is not one stack of layers over a "
+            "text: expected an encoder such as BERT or RoBERTa, or a decoder such as Llama."
+        )
+
+
 def check_backbone(config: PreTrainedConfig, location: str, trust_remote_code: bool) -> None:
     """Refuse a backbone that asks for foreign code, for more memory than its files fill, or that was tampered with.
 
@@ -98,11 +116,12 @@ def check_backbone(config: PreTrainedConfig, location: str, trust_remote_code: b
     Raises:
         ValueError: says which of these it is.
     """
+    check_architecture(config, location)
     for kind in (config._attn_implementation, config._experts_implementation):
         if isinstance(kind, str) and "/" in kind:
             raise ValueError(f"The backbone '{location}' asks for the kernel '{kind}' from the Hub, which is not run.")
-    depth = getattr(config, "num_hidden_layers", 0)
-    if not (type(depth) is int and 0 <= depth <= MOST_LAYERS):
+    depth = config.num_hidden_layers
+    if not 0 <= depth <= MOST_LAYERS:
         raise ValueError(f"The backbone '{location}' has num_hidden_layers {depth!r}: expected 0 to {MOST_LAYERS}.")
     if not Path(location).is_dir():
         return
@@ -181,4 +200,4 @@ def check_weights(file: str, model_class: type[nn.Module], config: PreTrainedCon
         )
 
 
-__all__ = ["check_backbone", "check_ids", "check_origin", "check_packaged", "check_weights"]
+__all__ = ["check_architecture", "check_backbone", "check_ids", "check_origin", "check_packaged", "check_weights"]

@@ -103,6 +103,23 @@ def test_two_trainings_into_one_folder_are_refused(flags, tmp_path, capsys):
     assert "Another process is training into" in capsys.readouterr().err
 
 
+def test_a_folder_with_somebody_elses_files_is_left_alone(flags, tmp_path, capsys):
+    mine = [tmp_path / "a" / name for name in ("checkpoints/1/w.bin", "figures/paper.png", "README.md")]
+    for file in mine:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("mine")
+    assert train.run([*flags, str(tmp_path / "a")]) == 1
+    assert "holds files that are not of a model trained here, such as '" in capsys.readouterr().err
+    assert [file.read_text() for file in mine] == ["mine"] * 3
+    assert not (tmp_path / "cache").exists(), "told before anything is computed"
+
+
+def test_without_evaluation_the_last_epoch_is_kept(flags, tmp_path):
+    options = ["--eval_strategy", "no", "--save_strategy", "no", "--load_best_model_at_end", "false", "--num_runs", "1"]
+    assert train.run([*flags, str(tmp_path / "a"), *options]) == 0
+    assert (tmp_path / "a" / "config.json").exists()
+
+
 def test_a_loss_that_diverges_stops_with_advice(flags, tmp_path, capsys):
     assert train.run([*flags, str(tmp_path / "a"), "--learning_rate", "1e6"]) == 1
     error = capsys.readouterr().err

@@ -13,6 +13,9 @@ from transformers import HfArgumentParser, TrainingArguments
 from extraction.arguments import DataArguments, replace_backbones
 from hub_config.recipes import DEFAULT_RECIPE, Recipe, RecipeError, load_recipe
 
+# What a run can be watched by, and its best epoch picked.
+WATCHED = ("loss", "accuracy", "macro_f1", "micro_f1", "weighted_f1")
+
 
 @dataclass
 class HeadArguments:
@@ -86,7 +89,17 @@ class RecipeArguments(TrainingArguments):
     save_strategy: str = field(default="epoch", metadata={"help": "When a checkpoint is written."})
     save_total_limit: int | None = field(default=1, metadata={"help": "Checkpoints kept beside the best."})
     metric_for_best_model: str | None = field(
-        default="auto", metadata={"help": "What picks the best epoch: auto (macro_f1, or accuracy), loss, weighted_f1."}
+        default="auto",
+        metadata={
+            "help": "What picks the best epoch on validation; auto is macro_f1 where several labels may apply, else "
+            "accuracy.",
+            "choices": ["auto", *WATCHED],
+        },
+    )
+    # None where it is left out; said to be bool, as the parser then takes the flag with and without a value.
+    bf16: bool = field(
+        default=None,  # type: ignore[assignment]
+        metadata={"help": "Train in bfloat16 (where the hardware is made for it if left out)."},
     )
     load_best_model_at_end: bool = field(default=True, metadata={"help": "Keep the epoch that is best on validation."})
     logging_strategy: str = field(default="epoch", metadata={"help": "When the loss is logged."})
@@ -168,10 +181,13 @@ def parse(argv: list[str]) -> Arguments:
         raise ValueError(
             "--resume_from_checkpoint is not supported: --resume goes on from the last checkpoint of the output_dir."
         )
+    # Said before the Trainer's arguments are made, which refuse --bf16 where they expect a GPU and find none.
+    namespace["use_cpu"] = namespace["use_cpu"] or not torch.cuda.is_available()
     if namespace["output_dir"] is None:
         name = Path(namespace["dataset"]).stem or "data"
         mode = "" if namespace["label_mode"] == "auto" else f"-{namespace['label_mode']}"
-        namespace["output_dir"] = f"outputs/{recipe.name}-{name}{mode}"
+        rows = f"-{namespace['max_rows']}rows" if namespace["max_rows"] else ""
+        namespace["output_dir"] = f"outputs/{recipe.name}-{name}{mode}{rows}"
     training = _take(RecipeArguments, namespace)
     backbones = replace_backbones(recipe.backbones, training.backbone)
     return Arguments(_take(DataArguments, namespace), _take(HeadArguments, namespace), training, recipe, backbones)

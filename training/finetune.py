@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import datasets
@@ -17,7 +17,14 @@ from accelerate import PartialState
 from datasets import DatasetDict
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback, set_seed
+from transformers import (
+    DataCollatorWithPadding,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    PrinterCallback,
+    TrainingArguments,
+    set_seed,
+)
 
 from extraction.cache import cache_key
 from extraction.durable import broken_seal, put, room, seal, try_lock
@@ -30,6 +37,7 @@ from fusion_model.modeling_fusion import FusionOutput
 from .arguments import RecipeArguments
 from .folder import HEAD_FILE
 from .head import HeadTrainer, quick_score, trainer_arguments
+from .job import FREE, FREE_BEGINNINGS
 from .watch import EpochLines
 
 logger = logging.getLogger(__name__)
@@ -83,20 +91,14 @@ def finetune(
         data: Splits with the column `text`.
         labels: For each split class ids `(rows,)` or 0/1 `(rows, num_labels)`.
         num_labels: Number of labels.
-        options: Those that begin with `finetune_` are used, and the loss.
+        options: Those that begin with `finetune_` are used, the loss, and what of the Trainer's they leave open.
         seed: Of the new layer, order and dropout.
         cache_dir: The tuned backbone is kept there and found again by everything that made it.
 
     Returns:
         The spec of the tuned backbone (a local folder), and the weights of its classification layer.
     """
-    recipe = {name: value for name, value in vars(options).items() if name.startswith("finetune_")} | {
-        "loss": options.loss,
-        "seed": seed,
-    }
-    key = hashlib.sha256(cache_key(data["train"]["text"][:], spec, torch.device("cpu")).encode())
-    key.update(labels["train"].tobytes() + json.dumps(recipe, sort_keys=True, default=str).encode())
-    folder = cache_dir / f"{spec['name']}-tuned-{key.hexdigest()[:24]}"
+    folder = cache_dir / f"{spec['name']}-tuned-{_key(spec, data, labels, num_labels, options, seed)[:24]}"
     tuned = {**spec, "model_id": str(folder), "revision": None}
     cache_dir.mkdir(parents=True, exist_ok=True)
     with _locked(folder, options.process_index == 0) as scratch:
@@ -122,6 +124,28 @@ def finetune(
                 put(result, folder)
                 shutil.rmtree(scratch)
     return tuned, head
+
+
+def _key(
+    spec: dict, data: DatasetDict, labels: dict[str, np.ndarray], num_labels: int, options: RecipeArguments, seed: int
+) -> str:
+    """Everything that decides what the tuned backbone becomes, as a hash: a trial must not pass for the real run."""
+    trainer = _trainer_arguments(options, labels["train"].ndim == 2, seed, Path())
+    recipe = {
+        f.name: getattr(trainer, f.name)
+        for f in fields(TrainingArguments)
+        if f.init and f.name not in FREE and not f.name.startswith(FREE_BEGINNINGS)
+    } | {
+        "loss": options.loss,
+        "label_smoothing": options.label_smoothing_factor,
+        "freeze_embeddings": options.finetune_freeze_embeddings,
+        "labels": num_labels,
+        "processes": options.world_size,
+    }
+    key = hashlib.sha256(json.dumps(recipe, sort_keys=True, default=str).encode())
+    for name in ("train", "validation"):
+        key.update(cache_key(data[name]["text"][:], spec, torch.device("cpu")).encode() + labels[name].tobytes())
+    return key.hexdigest()
 
 
 @contextmanager
@@ -170,24 +194,7 @@ def _train(
         datasets.enable_progress_bars()
     multi_label = labels["train"].ndim == 2
     pad = DataCollatorWithPadding(tokenizer, return_tensors="pt")
-    arguments = trainer_arguments(
-        replace(options, deepspeed=None),
-        output_dir=str(folder),
-        seed=seed,
-        learning_rate=options.finetune_learning_rate,
-        per_device_train_batch_size=options.finetune_batch_size,
-        per_device_eval_batch_size=64,
-        num_train_epochs=options.finetune_epochs,
-        weight_decay=0.01,
-        warmup_steps=0.06,
-        lr_scheduler_type="linear",
-        max_grad_norm=1.0,
-        train_sampling_strategy="group_by_length",
-        length_column_name="length",
-        metric_for_best_model="macro_f1" if multi_label else "accuracy",
-        save_total_limit=1,
-        optim="adamw_torch_fused",
-    )
+    arguments = _trainer_arguments(options, multi_label, seed, folder)
 
     def collate(rows: list[dict]) -> dict[str, torch.Tensor]:
         batch = pad([{"input_ids": row["input_ids"]} for row in rows])
@@ -214,6 +221,28 @@ def _train(
     trainer.add_callback(EpochLines(str(arguments.metric_for_best_model)))
     trainer.train_or_resume(options.resume)
     return model.eval(), tokenizer
+
+
+def _trainer_arguments(options: RecipeArguments, multi_label: bool, seed: int, folder: Path) -> RecipeArguments:
+    """The Trainer's arguments for fine-tuning."""
+    return trainer_arguments(
+        replace(options, deepspeed=None),
+        output_dir=str(folder),
+        seed=seed,
+        learning_rate=options.finetune_learning_rate,
+        per_device_train_batch_size=options.finetune_batch_size,
+        per_device_eval_batch_size=64,
+        num_train_epochs=options.finetune_epochs,
+        weight_decay=0.01,
+        warmup_steps=0.06,
+        lr_scheduler_type="linear",
+        max_grad_norm=1.0,
+        train_sampling_strategy="group_by_length",
+        length_column_name="length",
+        metric_for_best_model="macro_f1" if multi_label else "accuracy",
+        save_total_limit=1,
+        optim="adamw_torch_fused",
+    )
 
 
 def _tokenize(split: datasets.Dataset, labels: np.ndarray, encoder: BackboneEncoder) -> datasets.Dataset:

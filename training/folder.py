@@ -55,10 +55,10 @@ def write_model(
     model.config.backbones = backbones
     model.config.custom_pipelines = PIPELINE
     model.config.architectures = [type(model).__name__]
-    model.save_pretrained(folder)
-    add_auto_model(folder)
     # From now on the model finds its bundled backbones where they are.
     model.config.name_or_path = str(folder.resolve())
+    model.save_pretrained(folder)
+    add_auto_model(folder)
 
 
 def add_auto_model(folder: Path) -> None:

@@ -7,25 +7,21 @@ from typing import cast
 
 import numpy as np
 import torch
+from scipy.special import expit
 from torch import nn
-from transformers import (
-    EarlyStoppingCallback,
-    PrinterCallback,
-    TrainingArguments,
-    set_seed,
-)
+from transformers import EarlyStoppingCallback, PrinterCallback, set_seed
 
 from fusion_model import FusionConfig, FusionForSequenceClassification
 from fusion_model.encoder import resolve_dtype
 from fusion_model.head import FusionHead, Standardise
 from fusion_model.lexical import LexicalChannel
 
-from .arguments import Arguments
+from .arguments import WATCHED, Arguments, RecipeArguments
 from .checkpoints import ResumableTrainer
 from .evaluation import metric
 from .feed import FeatureColumn, FeatureDataset, ready_batch
 from .losses import LOSSES, class_balanced_weights
-from .thresholds import fit_softened, macro_f1
+from .thresholds import fit_softened
 from .watch import EpochLines, LossWatch
 
 
@@ -130,16 +126,20 @@ class HeadTrainer(ResumableTrainer):
 
 
 def quick_score(logits: np.ndarray, labels: np.ndarray, num_labels: int) -> dict[str, float]:
-    """What training is watched by: macro-F1 with softened thresholds, or accuracy and macro-F1."""
+    """What training is watched by, with softened thresholds where several labels may apply: `WATCHED` but the loss."""
     if labels.ndim == 2:
-        probabilities = 1 / (1 + np.exp(-logits.astype(np.float64)))
-        return {"macro_f1": macro_f1(labels, probabilities >= fit_softened(probabilities, labels))}
-    predicted = logits.argmax(axis=1).astype(np.int32)
-    names = [str(i) for i in range(num_labels)]
-    result = metric(False).compute(predictions=predicted, references=labels.astype(np.int32), label_names=names)
+        probabilities = expit(logits.astype(np.float64))
+        decided = probabilities >= fit_softened(probabilities, labels)
+    else:
+        decided = logits.argmax(axis=1)
+    result = metric(labels.ndim == 2).compute(
+        predictions=decided.astype(np.int32),
+        references=labels.astype(np.int32),
+        label_names=[str(i) for i in range(num_labels)],
+    )
     if result is None:
         return {}  # on every rank but the first
-    return {name: result[name] for name in ("accuracy", "macro_f1", "weighted_f1")}
+    return {name: result[name] for name in WATCHED if name in result}
 
 
 def train_head(
@@ -187,6 +187,7 @@ def train_head(
         metric_for_best_model=best_by,
         num_train_epochs=max(options.num_train_epochs, -(-options.min_steps // steps_an_epoch)),
     )
+    watched = run_options.eval_strategy != "no"
     trainer = HeadTrainer(
         model=model,
         args=run_options,
@@ -194,7 +195,7 @@ def train_head(
         eval_dataset=validation,
         data_collator=ready_batch,
         compute_metrics=lambda p: quick_score(p.predictions, p.label_ids, model.num_labels),
-        callbacks=[EarlyStoppingCallback(options.early_stopping_patience)],
+        callbacks=[EarlyStoppingCallback(options.early_stopping_patience)] if watched else [],
         loss=loss,
         loss_weight=weight,
         label_smoothing=options.label_smoothing_factor,
@@ -206,14 +207,17 @@ def train_head(
     return model
 
 
-def trainer_arguments(options: TrainingArguments, **changes) -> TrainingArguments:
+def trainer_arguments(options: RecipeArguments, **changes) -> RecipeArguments:
     """The run's own arguments: bfloat16 where the processor is made for it, and nothing that writes elsewhere."""
     device = torch.device("cpu") if options.use_cpu or not torch.cuda.is_available() else torch.device("cuda")
     fast = resolve_dtype("auto", device) == torch.bfloat16
+    best_by = changes["metric_for_best_model"]
     return replace(
         options,
         use_cpu=device.type == "cpu",
-        bf16=options.bf16 or (fast and not options.fp16),
+        bf16=fast and not options.fp16 if options.bf16 is None else options.bf16,
+        # The command line's metric may have been another one, with another sense.
+        greater_is_better=best_by != "loss",
         label_smoothing_factor=0.0,  # HeadTrainer's loss does it
         push_to_hub=False,  # done once, by hub_config, when the folder is complete
         report_to=[],

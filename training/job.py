@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from extraction.durable import broken_seal, put, room, seal, sync, try_lock, write_json
+from fusion_model import FusionConfig
 
 from .arguments import Arguments
 
@@ -111,6 +112,30 @@ class Job:
         shutil.rmtree(self.scratch, ignore_errors=True)
 
 
+def check_output_dir(folder: Path) -> None:
+    """Refuse a folder that holds anything but a model or a job of ours, as parts of it would be cleared away.
+
+    Raises:
+        ValueError: names one of the files.
+    """
+    if (folder / "checkpoints" / "job.json").exists() or not folder.exists():
+        return
+    try:
+        model = json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"]
+    except (OSError, ValueError, KeyError, TypeError):
+        model = None
+    if model == FusionConfig.model_type:
+        logger.info(f"The model in {folder} will be replaced by the one that is trained now.")
+        return
+    lock = folder / "checkpoints" / "lock"  # all that a job leaves that was stopped as it began
+    foreign = next((file for file in folder.rglob("*") if file != lock and not file.is_dir()), None)
+    if foreign is not None:
+        raise ValueError(
+            f"The folder {folder} holds files that are not of a model trained here, such as "
+            f"'{foreign.relative_to(folder)}', and training would replace some of them. Give another --output_dir."
+        )
+
+
 @contextmanager
 def open_job(arguments: Arguments, data: DatasetDict, labels: dict[str, np.ndarray]) -> Iterator[Job]:
     """Lock the output folder and find out what an interrupted job left there.
@@ -190,4 +215,4 @@ def _describe(arguments: Arguments, data: DatasetDict, labels: dict[str, np.ndar
     }
 
 
-__all__ = ["Job", "open_job"]
+__all__ = ["FREE", "FREE_BEGINNINGS", "Job", "check_output_dir", "open_job"]

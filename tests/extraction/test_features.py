@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from datasets import Dataset, List, Value
+from transformers import T5Config
 
 import extraction.cache
 from extraction.durable import DiskFullError
@@ -74,6 +75,13 @@ def array(features: Dataset) -> np.ndarray:
 
 def test_pin_reads_the_hidden_size(spec):
     assert spec["hidden_size"] == 384
+
+
+def test_an_encoder_decoder_is_refused_in_a_sentence(tmp_path):
+    T5Config(d_model=16, num_layers=1, num_heads=2, vocab_size=50).save_pretrained(tmp_path)
+    (spec,) = check_backbones([{"name": "t5", "model_id": str(tmp_path)}])
+    with pytest.raises(ValueError, match="of the type 't5', which is not one stack of layers over a text"):
+        pin(spec)
 
 
 def test_rows_are_in_order_float16_and_of_fixed_width(split, spec, encoder, tmp_path, small_shards):

@@ -129,7 +129,9 @@ def test_lists_in_strings_that_cannot_be_read_are_refused():
 def test_vectors_of_zeros_and_ones_are_refused():
     with pytest.raises(DataError, match=r"0/1 vectors such as \[0, 1, 0\]: expected the names or ids"):
         names([[0, 1, 0], [1, 1, 0]])
-    assert names([[0, 1], [1, 0]])[0] == [["0", "1"], ["1", "0"]]
+    with pytest.raises(DataError, match=r"0/1 vectors such as \[0, 1\]"):
+        names([[0, 1], [1, 0]])
+    assert names([[0, 1], [1]])[0] == [["0", "1"], ["1"]]
 
 
 @pytest.mark.parametrize("value", [{"a": 1}, b"joy", [["joy"]]])

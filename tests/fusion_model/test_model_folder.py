@@ -146,6 +146,31 @@ def test_the_writing_process_goes_on_with_its_bundled_model(make_model, texts, t
     assert not list((tmp_path / "model").glob("unfinished-*"))
 
 
+def test_a_model_that_is_saved_over_another_brings_its_own_backbones(make_model, specs, texts, tmp_path):
+    write_model(make_model(), tmp_path / "first", bundle_backbones=True)
+    backbones = [dict(spec) for spec in specs]
+    other = shutil.copytree(specs[1]["model_id"], tmp_path / "bert")
+    weights = load_file(other / "model.safetensors")
+    save_file({name: value + 0.5 for name, value in weights.items()}, other / "model.safetensors", {"format": "pt"})
+    backbones[1]["model_id"] = str(other)
+    write_model(make_model(backbones=backbones), tmp_path / "second", bundle_backbones=True)
+    second = FusionForSequenceClassification.from_pretrained(tmp_path / "second")
+    expected = second.predict(texts, top_k=None)
+    second.save_pretrained(tmp_path / "first")
+    over = FusionForSequenceClassification.from_pretrained(tmp_path / "first")
+    assert_same_scores(over.predict(texts, top_k=None), expected, 1e-6)
+    assert sorted(file.name for file in (tmp_path / "first" / "backbones").iterdir()) == ["bert", "llama", "roberta"]
+
+
+@pytest.mark.parametrize("options", [{"max_shard_size": "10KB"}, {"variant": "small"}])
+def test_what_save_pretrained_writes_from_pretrained_reads(make_model, texts, tmp_path, options):
+    model = make_model()
+    model.save_pretrained(tmp_path, **options)
+    variant = {key: value for key, value in options.items() if key == "variant"}
+    loaded = FusionForSequenceClassification.from_pretrained(tmp_path, **variant)
+    assert_same_scores(loaded.predict(texts, top_k=None), model.predict(texts, top_k=None), 1e-6)
+
+
 def test_bundled_weights_are_those_of_the_backbone_whatever_it_computes_in(make_model, specs, tiny_bert, tmp_path):
     backbones = [{**spec, "dtype": "bfloat16"} for spec in specs]
     write_model(make_model(backbones=backbones), tmp_path / "model", bundle_backbones=True)

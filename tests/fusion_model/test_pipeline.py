@@ -63,6 +63,27 @@ def test_columns_rows_and_arrays_are_lists_of_texts(classify, model, texts):
     same(list(classify(map(str.upper, texts))), [row[0] for row in model.predict([t.upper() for t in texts], top_k=1)])
 
 
+class Rows:
+    """A torch data set as transformers' documentation writes it: a length, and no error at its end."""
+
+    def __init__(self, texts: list[str]):
+        self.texts = texts
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def __getitem__(self, row: int) -> str:
+        return self.texts[row % len(self.texts)]
+
+
+def test_a_torch_data_set_ends_where_its_length_says(classify, model, texts):
+    same(list(classify(Rows(texts), batch_size=4)), [row[0] for row in model.predict(texts, top_k=1)])
+
+
+def test_truncation_and_padding_change_nothing(classify, texts):
+    same(classify(texts, truncation=True, padding="max_length"), classify(texts))
+
+
 def test_generators_are_read_as_far_as_they_are_needed(classify, model, texts):
     taken = []
 

@@ -74,7 +74,7 @@ def test_temperature_divides_the_logits(make_model, texts):
     torch.testing.assert_close(cool.logits(texts) * 2.5, plain.logits(texts), atol=1e-5, rtol=1e-5)
 
 
-def test_lone_surrogates_become_question_marks_and_numbers_start_where_asked():
-    assert check_texts(["a\ud83d", "ok 😂"]) == ["a?", "ok 😂"]
+def test_half_an_emoji_is_read_as_in_training_files_and_numbers_start_where_asked():
+    assert check_texts(["a\ud83d", "ok 😂", "\ud83d\ude02"]) == ["a\ufffd", "ok 😂", "😂"]
     with pytest.raises(ValueError, match="Input 41 is int"):
         check_texts(["a", 2], first=40)

@@ -22,7 +22,7 @@ def served(hub, trained):
         if ("models", f"alice/served-{name}") not in store.repos:
             store.seed("models", f"alice/served-{name}", trained[name])
     if ("models", "alice/secret") not in store.repos:
-        store.seed("models", "alice/secret", trained["plain"], private=True)
+        store.seed("models", "alice/secret", trained["bundled"], private=True)
         store.seed("models", "alice/gated", trained["plain"], gated=True)
     return store
 
@@ -82,6 +82,24 @@ def test_private_gated_and_missing_are_told_apart(hub, client, served):
     assert "gated repo" in errors[3]
     assert "v9 is not a valid git identifier" in errors[4]
     assert "alice/nothing" in errors[5]
+
+
+def test_a_token_and_a_cache_that_are_given_in_python_hold_for_bundled_backbones_too(hub, client, served, tmp_path):
+    code = f"""
+import json
+from pathlib import Path
+from transformers import AutoModel, pipeline
+options = {{"token": "alice-read", "trust_remote_code": True}}
+model = AutoModel.from_pretrained("alice/secret", cache_dir={str(tmp_path / "cache")!r}, **options)
+found = [model.predict(["I love it!"], top_k=1)[0][0]["label"]]
+found.append(pipeline("text-classification", model="alice/secret", **options)("I love it!")[0]["label"])
+there = [path.parent.name for path in Path({str(tmp_path / "cache")!r}).rglob("backbones/minilm/model.safetensors")]
+print(json.dumps({{"labels": found, "backbone": there, "commit": model._revision}}))
+"""
+    outcome = answer(client(["-c", code], token=None, isolated=True))
+    assert outcome["labels"][0] == outcome["labels"][1]
+    assert outcome["backbone"] == ["minilm"]
+    assert outcome["commit"] == served.repos["models", "alice/secret"].branches["main"]
 
 
 def test_a_tag_names_the_bundled_backbone_too(hub, client, served, trained, tmp_path):

@@ -1,9 +1,13 @@
 """The command line over a recipe: who wins, and what is refused in which words."""
 
+import numpy as np
 import pytest
+import torch
 
+from fusion_model.encoder import resolve_dtype
 from hub_config.recipes import DEFAULT_RECIPE, RecipeError, names
-from training.arguments import parse
+from training.arguments import WATCHED, parse
+from training.head import quick_score, trainer_arguments
 
 
 @pytest.fixture
@@ -57,10 +61,33 @@ def test_booleans_are_flags_with_or_without_a_value(flags, expected):
     assert parse(["--lexical", *flags]).training.lexical is expected
 
 
+def test_training_is_in_bfloat16_where_it_is_fast_unless_it_is_said_otherwise():
+    fast = resolve_dtype("auto", torch.device("cpu")) == torch.bfloat16
+    chosen = {flags: parse([*flags]).training for flags in ((), ("--bf16",), ("--bf16", "false"))}
+    resolved = [trainer_arguments(options, metric_for_best_model="loss").bf16 for options in chosen.values()]
+    assert resolved == [fast, True, False]
+
+
+@pytest.mark.parametrize("metric", [*WATCHED, "auto"])
+def test_whatever_picks_the_best_epoch_more_is_better_but_for_the_loss(metric):
+    options = parse(["--metric_for_best_model", metric]).training
+    assert trainer_arguments(options, metric_for_best_model="macro_f1").greater_is_better is True
+    assert trainer_arguments(options, metric_for_best_model="loss").greater_is_better is False
+
+
+@pytest.mark.parametrize("labels", [np.eye(3)[[0, 1, 2, 0]], np.array([0, 1, 2, 0])], ids=["several", "one"])
+def test_everything_that_can_pick_the_best_epoch_is_scored(labels):
+    wrong, right = (quick_score(9 * np.eye(3)[best] - 4, labels, 3) for best in ([1, 2, 0, 1], [0, 1, 2, 0]))
+    assert set(right) == set(WATCHED) - {"loss"}
+    assert all(wrong[name] < right[name] == 1 for name in right)
+
+
 def test_the_folder_is_named_after_recipe_data_and_mode():
     assert parse(["--dataset", "my/data.csv"]).training.output_dir == f"outputs/{DEFAULT_RECIPE}-data"
     single = parse(["--dataset", "go_emotions", "--label_mode", "single"])
     assert single.training.output_dir == f"outputs/{DEFAULT_RECIPE}-go_emotions-single"
+    trial = parse(["--dataset", "go_emotions", "--max_rows", "500"])
+    assert trial.training.output_dir == f"outputs/{DEFAULT_RECIPE}-go_emotions-500rows", "not over the whole one's"
     assert parse(["--output_dir", "elsewhere"]).training.output_dir == "elsewhere"
 
 
