@@ -18,6 +18,7 @@ import argparse
 import contextlib
 import ctypes
 import logging
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -170,10 +171,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(sys.argv[1:] if arguments is None else arguments)
     share_memory()
     waiting = Waiting(options.host, options.port)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that what is temporary is removed
     try:
+        waiting.check_port()
         model = main_model(options.model, waiting)
         shelf = Shelf(model, comparable(model, options.compare))
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     finally:

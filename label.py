@@ -67,6 +67,11 @@ def main(argv: list[str]) -> None:
         OSError: something cannot be read or written, or Ray does not run.
     """
     options = parse(argv)
+    if Path(options.input).is_dir() and options.output.resolve().is_relative_to(Path(options.input).resolve()):
+        raise ResumeError(
+            f"The output folder '{options.output}' lies in the corpus '{options.input}': its parts would be read as "
+            "texts. Give an --output elsewhere."
+        )
     model = find_model(options.model)
     corpus = open_corpus(options.input, options.text_column, options.id_column, options.part_rows)
     print(f"{options.input}: {corpus.rows:,} rows in {len(corpus.files):,} file(s), {len(corpus.parts):,} part(s)")

@@ -4,7 +4,6 @@ python -m hub_config.export outputs/minilm-go_emotions --format onnx --output on
 python -m benchmarks.export outputs/minilm-go_emotions onnx-int8 --dataset go_emotions
 """
 
-import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -83,7 +82,7 @@ def main() -> None:
     command_line.add_argument("--dataset", required=True)
     command_line.add_argument("--split", default="validation")
     command_line.add_argument("--max_rows", type=int, help="read at most so many texts")
-    command_line.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    command_line.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = command_line.parse_args()
     torch.set_num_threads(options.threads)
     data = load_source(options.dataset, max_rows=options.max_rows)

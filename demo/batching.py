@@ -44,7 +44,9 @@ class SharedBatches:
             with self.turn:
                 if not mine.done():
                     self._read_waiting()
-        return mine.result()
+        rows = mine.result()
+        # Another's request was refused, for instance for want of a quota: this one is read in its own name.
+        return in_one_thread(self.read, list(texts)) if rows is None else rows
 
     def _read_waiting(self) -> None:
         """Read the requests that have waited longest, up to MAX_BATCH texts."""
@@ -57,8 +59,11 @@ class SharedBatches:
         try:
             rows = in_one_thread(self.read, [text for texts, _ in requests for text in texts])
         except BaseException as error:
-            for _, future in requests:
-                future.set_exception(error)
+            if len(requests) == 1:
+                requests[0][1].set_exception(error)
+            else:
+                for _, future in requests:
+                    future.set_result(None)
             return
         start = 0
         for texts, future in requests:

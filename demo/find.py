@@ -1,13 +1,14 @@
 """Which model the demo shows, and which ones can be compared with it."""
 
 import json
+import logging
 from pathlib import Path
 
 from huggingface_hub import list_repo_refs
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
 from .first_start import Waiting, train_on_sample
 
+logger = logging.getLogger(__name__)
 ROOT = Path(__file__).parent.parent
 OUTPUTS = ROOT / "outputs"
 # Local models that can be chosen without being named.
@@ -74,7 +75,8 @@ def comparable(main: str, others: list[str], outputs: Path = OUTPUTS) -> list[st
     source = main.partition("@")[0]
     try:
         refs = list_repo_refs(source)
-    except (HfHubHTTPError, HFValidationError, OSError):
+    except Exception as error:  # whatever keeps the Hub from answering, what is in the cache can be shown
+        logger.info(f"No other versions of '{source}' are offered: the Hub does not name any ({type(error).__name__}).")
         return []
     # Pull requests are not among them: anyone may open one, with code of their own.
     return [f"{source}@{ref.name}" for ref in [*refs.tags, *refs.branches] if ref.name != "main"]

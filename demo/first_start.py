@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -66,6 +67,22 @@ class Waiting:
         self.port = port
         self.progress = Progress()
         self._server: ThreadingHTTPServer | None = None
+
+    def check_port(self) -> None:
+        """Find out that a port is taken before a model is loaded, not after it.
+
+        Raises:
+            OSError: says so.
+        """
+        if self.port:
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((self.host, self.port))
+                except OSError as error:
+                    raise OSError(
+                        f"The demo cannot listen on {self.host}:{self.port} ({error.strerror}). Give another --port."
+                    ) from None
 
     def open(self) -> None:
         """Begin to serve.

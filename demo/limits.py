@@ -9,6 +9,11 @@ class RefusalError(ValueError):
     """An input that the demo does not take; the message is shown to the person who sent it."""
 
 
+def whole_signs(text: str) -> str:
+    """A text that can be encoded: halves of a sign that belong together are joined, one alone becomes U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def check_text(text: object) -> str:
     """Make sure that there is a text of a length that can be read.
 
@@ -29,7 +34,7 @@ def check_text(text: object) -> str:
         raise RefusalError(
             f"This text has {len(text):,} characters; up to {MAX_CHARACTERS:,} are read here. Split it, please."
         )
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return whole_signs(text)
 
 
 def check_texts(texts: object) -> list[str]:
@@ -51,7 +56,7 @@ def check_texts(texts: object) -> list[str]:
                 f"Text {number:,} has {len(text):,} characters; up to {MAX_CHARACTERS:,} are read here. "
                 "Split or shorten it, please."
             )
-        checked.append(text.encode("utf-8", "replace").decode("utf-8"))
+        checked.append(whole_signs(text))
     if not any(text.strip() for text in checked):
         raise RefusalError("There is nothing to read: not one of the texts has any characters.")
     return checked

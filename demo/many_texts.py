@@ -13,33 +13,13 @@ from . import show
 from .downloads import results_frame, write_results
 from .limits import MAX_CHARACTERS, MAX_MEGABYTES, MAX_ROWS, RefusalError, check_texts, check_threshold
 from .reader import Reader
-from .tables import KINDS, Table, read_table, texts_of
+from .tables import KINDS, Table, texts_of
+from .uploads import take_upload
 
 # Texts between two steps of the progress bar; between them, other visitors are served.
 CHUNK = 64
 # Characters of a text that the table shows; the downloads hold all.
 SHOWN = 300
-
-
-def take_upload(upload: dict | None) -> Table:
-    """Read an upload into memory and remove it from the disk at once.
-
-    Args:
-        upload: What gradio says of a file that it has found to be this visitor's upload: `path` and `orig_name`.
-
-    Raises:
-        RefusalError: there is no upload, or it cannot be read.
-    """
-    if upload is None:
-        raise RefusalError("There is no file: choose one first.")
-    path = Path(upload["path"])
-    name = upload.get("orig_name") or path.name
-    try:
-        data = path.read_bytes()
-        path.unlink()
-    except FileNotFoundError:
-        raise RefusalError(f"'{name[:80]}' is no longer here, as uploads are not kept: choose it again.") from None
-    return read_table(name, data)
 
 
 def in_chunks(reader: Reader, texts: list[str]) -> Iterator[tuple[int, np.ndarray]]:

@@ -49,14 +49,31 @@ element.addEventListener('keydown', choose);
 """
 
 
-@dataclass(frozen=True)
+@dataclass
 class Reading:
-    """What the page remembers of the last text, so that controls answer without reading again."""
+    """A text that was read, so that controls answer without reading it again."""
 
     text: str
     scores: np.ndarray
     milliseconds: float
     explanation: Explanation | None = None
+
+
+@dataclass
+class Visit:
+    """What the page remembers of one visitor. A handler that a newer text has overtaken says nothing any more.
+
+    Args:
+        asked: A mark of the newest text that is being read.
+        reading: The text that is shown.
+        explaining: The reading that is being explained.
+        label: The emotion that was chosen meanwhile.
+    """
+
+    asked: object = None
+    reading: Reading | None = None
+    explaining: Reading | None = None
+    label: str | None = None
 
 
 class OneText:
@@ -69,35 +86,49 @@ class OneText:
     def __init__(self, reader: Reader):
         self.reader = reader
 
-    def read(self, text: str, own: bool, threshold: float, top_k: int) -> tuple:
-        """Bars for a text, what is remembered, the choice of emotions, and whether there is something to explain."""
+    def read(self, text: str, own: bool, threshold: float, top_k: int, visit: Visit) -> tuple:
+        """Bars for a text, the choice of emotions, and whether there is something to explain."""
+        mine = visit.asked = object()
         try:
             text = check_text(text)
         except RefusalError as refusal:
-            return show.notice(str(refusal)), None, gr.update(), gr.update(visible=False)
+            visit.reading = None
+            return show.notice(str(refusal)), gr.update(), gr.update(visible=False)
         started = time.perf_counter()
         scores = self.reader.scores([text])[0]
-        reading = Reading(text, scores, 1000 * (time.perf_counter() - started))
+        if visit.asked is not mine:
+            return (gr.skip(),) * 3
+        visit.reading, visit.label = Reading(text, scores, 1000 * (time.perf_counter() - started)), None
         labels = [emotion.label for emotion in answer(self.reader, scores)]
         choice = gr.update(choices=labels, value=labels[0])
-        return self.bars(reading, own, threshold, top_k), reading, choice, gr.update(visible=True)
+        return self.bars(visit, own, threshold, top_k), choice, gr.update(visible=True)
 
-    def bars(self, reading: Reading | None, own: bool, threshold: float, top_k: int) -> str:
+    def bars(self, visit: Visit, own: bool, threshold: float, top_k: int) -> str:
         """Bars for a text that was read, with other controls."""
+        reading = visit.reading
         if reading is None:
             return show.notice("The answer appears here.", "hint")
         emotions = answer(self.reader, reading.scores, None if own else threshold)
         return show.bars(emotions, int(top_k), milliseconds=reading.milliseconds)
 
-    def explain(self, reading: Reading | None, label: str) -> tuple[Reading | None, str, str]:
-        """What is remembered with its explanation, words and parts for a label."""
+    def explain(self, visit: Visit, label: str) -> tuple:
+        """Words and parts for a label."""
+        reading = visit.reading
         if reading is None:
-            return None, "", ""
-        explained = Reading(reading.text, reading.scores, reading.milliseconds, explain(self.reader, reading.text))
-        return explained, *self.colour(explained, label)
+            return "", ""
+        if reading.explanation is None:
+            if visit.explaining is reading:
+                return gr.skip(), gr.skip()
+            visit.explaining = reading
+            reading.explanation = explain(self.reader, reading.text)
+            if visit.reading is not reading:
+                return gr.skip(), gr.skip()
+        return self.colour(visit, visit.label or label)
 
-    def colour(self, reading: Reading | None, label: str) -> tuple[str, str]:
+    def colour(self, visit: Visit, label: str) -> tuple[str, str]:
         """Words and parts for another label."""
+        visit.label = label
+        reading = visit.reading
         if reading is None or reading.explanation is None or label not in self.reader.labels:
             return "", ""
         return (
@@ -105,10 +136,10 @@ class OneText:
             show.parts(reading.explanation, self.reader, label),
         )
 
-    def choose(self, reading: Reading | None, event: gr.EventData) -> tuple[str, str, str]:
+    def choose(self, visit: Visit, event: gr.EventData) -> tuple[str, str, str]:
         """A bar was chosen: its label, words and parts."""
         label = str(event.value)
-        return label, *self.colour(reading, label)
+        return label, *self.colour(visit, label)
 
     def start(self, request: gr.Request) -> tuple[str, str | None]:
         """The text and emotion of a permalink, or the first example."""
@@ -125,7 +156,7 @@ class OneText:
             page: For what happens when it is opened.
             controls: Own thresholds, one threshold, number of bars.
         """
-        reading = gr.State(time_to_live=3600)
+        visit = gr.State(Visit())
         wanted = gr.State()
         with gr.Row(equal_height=False, elem_id="one-text"):
             with gr.Column(scale=5, min_width=300, elem_id="asking"):
@@ -158,17 +189,18 @@ class OneText:
                 gr.Markdown("### What each part of the model saw", elem_classes="heading")
             parts = gr.HTML(elem_id="parts", visible=bool(self.reader.parts))
 
-        quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+        # "multiple": whoever asks while an answer is under way is answered too; the older one is then dropped.
+        quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "multiple"}
         read: dict[str, Any] = {
             "fn": self.read,
-            "inputs": [text, *controls],
-            "outputs": [bars, reading, emotion, why],
+            "inputs": [text, *controls, visit],
+            "outputs": [bars, emotion, why],
             **quiet,
         }
         explained: dict[str, Any] = {
             "fn": self.explain,
-            "inputs": [reading, emotion],
-            "outputs": [reading, words, parts],
+            "inputs": [visit, emotion],
+            "outputs": [words, parts],
             **quiet,
         }
         gr.on([text.submit, go.click], **read).then(**explained)
@@ -177,9 +209,10 @@ class OneText:
         page.load(self.start, None, [text, wanted], **quiet).then(**read).then(
             self.prefer, [emotion, wanted], emotion, **quiet
         ).then(**explained)
-        emotion.input(self.colour, [reading, emotion], [words, parts], **quiet)
-        bars.select(self.choose, reading, [emotion, words, parts], **quiet)
+        emotion.input(self.colour, [visit, emotion], [words, parts], **quiet)
+        bars.select(self.choose, visit, [emotion, words, parts], **quiet)
         for control in controls:
             # No model is asked, so there is nothing to queue for: the answer comes with the request.
-            control.change(self.bars, [reading, *controls], bars, queue=False, **quiet)
+            always_last = {**quiet, "trigger_mode": "always_last"}
+            control.change(self.bars, [visit, *controls], bars, queue=False, **always_last)
         link.click(None, [text, emotion], None, js=COPY_LINK, api_visibility="private")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .gpu import on_gpu  # isort: skip (before torch)
+from .gpu import GPU_IS_LENT, on_gpu  # isort: skip (before torch)
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from transformers import pipeline
@@ -75,9 +75,14 @@ class Reader:
 
         self._read = read
         self.scores = SharedBatches(read)
-        # Backbones load when first used: before the first visitor waits, and before a GPU process is split off.
+        # Backbones load when first used: before the first visitor waits, and in this process, of which those that are
+        # lent a GPU are copies.
         try:
-            self.scores(["Good morning!"])
+            for name in self.backbones:
+                encoder = classify.model.encoder(name)
+                _ = encoder.tokenizer, encoder.model
+            if not GPU_IS_LENT:
+                self.scores(["Good morning!"])
         except LOAD_ERRORS as error:
             raise _not_loaded(source, error) from error
 
@@ -112,6 +117,18 @@ def short_name(source: str) -> str:
     return Path(source).resolve().name if Path(source).is_dir() else source
 
 
+def names_of(sources: Sequence[str], taken: set[str]) -> dict[str, str]:
+    """A name for each model: its short one, with as many folders above it as it takes to tell it from the others."""
+    names: dict[str, str] = {}
+    for source in dict.fromkeys(sources):
+        parts = Path(source).resolve().parts if Path(source).is_dir() else (source,)
+        longer = ("/".join(parts[-length:]) for length in range(1, len(parts) + 1))
+        name = next((name for name in longer if name not in taken and name not in names), None)
+        if name is not None:
+            names[name] = source
+    return names
+
+
 class Shelf:
     """The models that visitors can choose from; the main one stays, of the others the last used are kept.
 
@@ -123,8 +140,7 @@ class Shelf:
 
     def __init__(self, main: str, others: Sequence[str] = ()):
         self.main = Reader(main)
-        self._sources = {short_name(source): source for source in others}
-        self._sources.pop(self.main.name, None)
+        self._sources = names_of([source for source in others if source != main], {self.main.name})
         self._others: OrderedDict[str, Reader] = OrderedDict()
         self._guard = threading.Lock()
         if torch.cuda.is_available():

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .limits import MAX_CHARACTERS, MAX_MEGABYTES, MAX_ROWS, RefusalError
+from .limits import MAX_CHARACTERS, MAX_MEGABYTES, MAX_ROWS, RefusalError, whole_signs
 
 KINDS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 # Column names that texts usually have, looked for in this order before the column with the longest entries is taken.
@@ -71,6 +71,8 @@ def read_table(name: str, data: bytes) -> Table:
         columns = _read_parquet(shown, data)
     else:
         text = _decode(shown, data)
+        if not text.strip():
+            raise RefusalError(f"'{shown}' is empty.")
         columns = _read_lines(shown, text) if kind in (".jsonl", ".ndjson") else _read_csv(shown, text, kind)
     if not columns or not next(iter(columns.values())):
         raise RefusalError(f"'{shown}' has no rows.")
@@ -168,7 +170,7 @@ def _read_lines(name: str, text: str) -> dict[str, list[str]]:
         rows.append(row)
     names = list(dict.fromkeys(key for row in rows for key in row))
     _check_shape(name, len(rows), len(names))
-    return {key: [_as_text(row.get(key)) for row in rows] for key in names}
+    return {_as_text(key): [_as_text(row.get(key)) for row in rows] for key in names}
 
 
 def _read_parquet(name: str, data: bytes) -> dict[str, list[str]]:
@@ -190,7 +192,7 @@ def _read_parquet(name: str, data: bytes) -> dict[str, list[str]]:
         in_all = 0
         for column in wanted:
             chunks = [
-                chunk if isinstance(chunk, pa.DictionaryArray) else chunk.dictionary_encode()
+                chunk if isinstance(chunk, pa.DictionaryArray) else chunk.cast(pa.large_string()).dictionary_encode()
                 for chunk in packed[column].chunks
             ]
             for chunk in chunks:
@@ -214,7 +216,7 @@ def _read_parquet(name: str, data: bytes) -> dict[str, list[str]]:
 def _holds_text(kind: pa.DataType) -> bool:
     """Whether a column is of texts, packed or not."""
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
 def _check_shape(name: str, rows: int, columns: int) -> None:
@@ -231,4 +233,4 @@ def _as_text(value: object) -> str:
     if value is None:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return whole_signs(text)

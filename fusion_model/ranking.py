@@ -33,7 +33,12 @@ def check_texts(texts: object, first: int = 0) -> list[str]:
     for row, text in enumerate(texts, start=first):
         if not isinstance(text, str):
             raise ValueError(f"Input {row} is {type(text).__name__} ({str(text)[:40]!r}): expected a text (str).")
-    return [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in texts]
+    return [whole_signs(text) for text in texts]
+
+
+def whole_signs(text: str) -> str:
+    """A text that can be encoded: halves of a sign that belong together are joined, one alone becomes U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def check_choice(top_k: int | str | None, threshold: float | None) -> None:
@@ -80,4 +85,4 @@ def rank(scores: Any, config: LabelConfig, top_k: int | str | None, threshold: f
     return [{"label": config.id2label[label], "score": values[label]} for label in order]
 
 
-__all__ = ["LabelConfig", "check_choice", "check_texts", "rank"]
+__all__ = ["LabelConfig", "check_choice", "check_texts", "rank", "whole_signs"]

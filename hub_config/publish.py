@@ -61,6 +61,10 @@ def publish(
     console = console or Console()
     if target.tag and target.create_pr:
         raise PublishError("--tag and --create_pr exclude each other: a pull request is tagged when it is merged.")
+    if space_id and target.create_pr:
+        raise PublishError(
+            "--space_id and --create_pr exclude each other: what the Space is to show is not there until it is merged."
+        )
     api = HfApi(token=token, library_name="fusion-emotions")
     files = files_of(folder)
     check_files(folder, files)
@@ -68,7 +72,7 @@ def publish(
     state = look(api, target) if online else State(target.repo_id)
     space = Target(space_id, private=target.private, kind="space") if space_id else None
     space_state = look(api, space) if space and online else None
-    if online:
+    if not dry_run:  # the Hub's own check of the card is sent the card
         with sentences("The check of the card", state.repo_id):
             check_card(folder / "README.md").validate()
     with console.status("loading the folder in a process of its own"):
@@ -93,7 +97,8 @@ def publish(
         with sentences(f"Tagging commit {commit[:7]} of '{state.repo_id}'", state.repo_id):
             api.create_tag(state.repo_id, tag=target.tag, revision=commit)
     if space and space_state:
-        publish_space(api, space, space_state, state.repo_id, folder, console)
+        shown = f"{state.repo_id}@{target.revision}" if target.revision else state.repo_id
+        publish_space(api, space, space_state, state.repo_id, folder, console, shown)
     console.print(f"{constants.ENDPOINT}/{state.repo_id}", style="bold")
     return commit
 

@@ -11,7 +11,7 @@ from .space.build import build_space
 
 
 def publish_space(
-    api: HfApi, target: Target, state: State, model_id: str, model_folder: Path, console: Console
+    api: HfApi, target: Target, state: State, model_id: str, model_folder: Path, console: Console, shown: str
 ) -> None:
     """Build the Space's files, send them in one commit, and tell the Space which model to show.
 
@@ -22,6 +22,7 @@ def publish_space(
         model_id: The published model.
         model_folder: The model as trained.
         console: Where the outcome is printed.
+        shown: The model's id, with `@branch` where it is not on `main`.
 
     Raises:
         PublishError: the Hub refused or cannot be reached; the Space is as it was.
@@ -33,7 +34,7 @@ def publish_space(
         }
         upload(api, target, state, compare(contents, state), [], f"Show {model_id}")
     with sentences(f"Setting up the Space '{state.repo_id}'", state.repo_id):
-        api.add_space_variable(state.repo_id, "MODEL_ID", model_id, description="The model that this Space shows.")
+        api.add_space_variable(state.repo_id, "MODEL_ID", shown, description="The model that this Space shows.")
     console.print(f"{constants.ENDPOINT}/spaces/{state.repo_id}", style="bold")
     if target.private:
         console.print(

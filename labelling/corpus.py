@@ -225,19 +225,20 @@ def find_files(source: str) -> tuple[Path, list[Path]]:
             )
         return path.resolve().parent, [path.resolve()]
     if path.is_dir():
-        root, found = path.resolve(), list(path.rglob("*"))
+        root, found = path.resolve(), [(file, file.relative_to(path)) for file in path.rglob("*")]
+    elif path.exists():
+        raise DataError(f"'{source}' is no ordinary file, and a corpus is read more than once: save it as one.")
     else:
         matches = [Path(match) for match in glob.glob(source, recursive=True)]
         if not matches:
             raise DataError(f"There is no file, no folder and nothing that fits the pattern '{source}'.")
         # Names are told from the part of the pattern that has no wildcard.
-        fixed = Path(source).parts[: next(i for i, part in enumerate(Path(source).parts) if glob.has_magic(part))]
-        root, found = Path(*fixed).resolve(), matches
-    candidates = [file for file in found if file.is_file() and file.suffix.lower() in SUFFIXES]
-    files = sorted(
-        (file.resolve() for file in candidates if not file.name.startswith((".", "_"))),
-        key=lambda file: file.as_posix(),
-    )
+        fixed = Path(*Path(source).parts[: next(i for i, part in enumerate(path.parts) if glob.has_magic(part))])
+        root, found = fixed.resolve(), [(file, file.relative_to(fixed)) for file in matches]
+    # Hidden, or an engine's own (`_temporary`): what lies there is a copy, or not finished.
+    shown = [file for file, name in found if not any(part.startswith((".", "_")) for part in name.parts)]
+    candidates = [file.resolve() for file in shown if file.is_file() and file.suffix.lower() in SUFFIXES]
+    files = sorted(candidates, key=lambda file: file.as_posix())
     if not files:
         raise DataError(f"'{source}' holds no file that ends in one of {list(SUFFIXES)}.")
     outside = next((file for file in files if not file.is_relative_to(root)), None)

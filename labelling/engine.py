@@ -92,7 +92,7 @@ def choose_crew(actors: int | None, threads: int | None, local: bool) -> Crew:
     cores = int(resources.get("CPU", 1))
     if local:
         # Ray knows of containers' quotas, but not of the cores that this process may not use.
-        cores = min(cores, len(os.sched_getaffinity(0)))
+        cores = min(cores, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores)
     gpus = int(resources.get("GPU", 0))
     if gpus:
         return Crew(actors or gpus, threads or max(1, min(4, cores // gpus)), True)

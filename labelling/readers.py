@@ -63,12 +63,12 @@ def parquet_facts(file: Path, text_column: str, id_column: str | None) -> tuple[
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"The file '{file}' cannot be read as Parquet ({str(error).splitlines()[0][:120]}).") from None
     facts = Facts(columns=schema.names, digest=digest)
-    if text_column in schema.names and not _holds_texts(schema.field(text_column).type):
+    if schema.names.count(text_column) == 1 and not _holds_texts(schema.field(text_column).type):
         raise DataError(
             f"The column '{text_column}' of '{file}' holds {schema.field(text_column).type}: expected strings. Name "
             "the column with the texts with --text_column."
         )
-    if id_column in schema.names:
+    if schema.names.count(id_column) == 1:
         facts.id_type = _plain(schema.field(id_column).type)
         if pt.is_nested(facts.id_type):
             raise DataError(f"The id column '{id_column}' of '{file}' holds {facts.id_type}: expected single values.")
@@ -129,8 +129,8 @@ class Lines:
                 ) from None
 
 
-def csv_cells(lines: Lines, delimiter: str) -> Iterator[list[str]]:
-    """Rows of a CSV file, blank ones left out.
+def csv_cells(lines: Lines, facts: Facts) -> Iterator[list[str]]:
+    """Rows of a CSV file. Empty lines are none; of a file with one column, a line of blanks or of `""` is one.
 
     Raises:
         DataError: quotes do not close, or a row is not as wide as the first one was (when read from its start).
@@ -139,8 +139,8 @@ def csv_cells(lines: Lines, delimiter: str) -> Iterator[list[str]]:
     limit = csv.field_size_limit(2**31 - 1)
     begun = lines.number + 1
     try:
-        for row in csv.reader(iter(lines), delimiter=delimiter, strict=True):
-            if len(row) > 1 or any(cell.strip() for cell in row):
+        for row in csv.reader(iter(lines), delimiter=facts.delimiter, strict=True):
+            if len(row) > 1 or (row and (len(facts.columns) == 1 or row[0].strip())):
                 yield row
             begun = lines.number + 1
     except csv.Error as error:
@@ -166,7 +166,7 @@ def scan_csv(stream: BinaryIO, file: Path, facts: Facts, id_column: str | None) 
     facts.delimiter = next((sign for sign in ",;\t" if sign in header), ",")
     lines = Lines(stream, file)
     begin, first_line = 0, 1
-    for row in csv_cells(lines, facts.delimiter):
+    for row in csv_cells(lines, facts):
         if not facts.columns:
             facts.columns = [name.strip() for name in row]
         elif len(row) != len(facts.columns):
@@ -231,7 +231,7 @@ def text_rows(
         if file.suffix.lower() == ".csv":
             text_at = facts.columns.index(text_column)
             id_at = facts.columns.index(id_column) if id_column else None
-            for row in islice(csv_cells(lines, facts.delimiter), rows):
+            for row in islice(csv_cells(lines, facts), rows):
                 yield (row[id_at] or None if id_at is not None else None), row[text_at] or None
         else:
             for line in islice((line for line in lines if line.strip()), rows):

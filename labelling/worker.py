@@ -16,6 +16,7 @@ from extraction.memory import give_back
 from fusion_model import FusionForSequenceClassification
 from fusion_model.modeling_fusion import PREDICT_CHUNK
 from fusion_model.predictions import probabilities, rank
+from fusion_model.ranking import whole_signs
 
 from .corpus import read
 from .model import ModelFacts
@@ -137,7 +138,7 @@ class PartLabeller:
 
 def encodable(value: Any) -> Any:
     """A string without halves of signs, as the model reads it, which Parquet can hold; anything else as it is."""
-    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value
+    return whole_signs(value) if isinstance(value, str) else value
 
 
 def spread(values: np.ndarray, present: np.ndarray) -> pa.Array:

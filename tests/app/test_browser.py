@@ -25,6 +25,24 @@ def test_a_text_is_typed_and_its_emotions_are_named_over_sorted_bars(page, reade
     assert place == pytest.approx(100 * limit, abs=0.01)
 
 
+def test_a_text_that_is_sent_while_another_is_explained_is_the_one_that_stays(page):
+    page.locator("#text textarea").fill("The weekend was lovely, although my brother forgot the cake again. " * 70)
+    page.locator("#read").click()
+    page.wait_for_timeout(100)
+    page.locator("#text textarea").fill("I hate this horrible day.")
+    page.locator("#read").click()
+    page.wait_for_function(f"({SHOWN})() === 'I hate this horrible day.'")
+    first = page.locator("#bars .bar").first.get_attribute("data-label")
+    page.wait_for_timeout(3000)
+    assert page.evaluate(SHOWN) == "I hate this horrible day."
+    page.get_by_text("Thresholds and number of bars").click()
+    settle(page, "#own input", "#threshold input[type=number]", "#top-k input[type=number]")
+    page.locator("#top-k input[type=number]").fill("3")
+    page.locator("#top-k input[type=number]").blur()
+    expect(page.locator("#bars .bar")).to_have_count(3)
+    assert page.locator("#bars .bar").first.get_attribute("data-label") == first
+
+
 def test_words_are_coloured_for_the_emotion_that_is_chosen(page):
     read(page, "Thank you so much, but I am afraid of dogs.")
 

@@ -1,9 +1,14 @@
 """The demo's parts without a server."""
 
+import io
 import threading
 import time
+from contextvars import ContextVar
 
+import httpx2
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from demo import show
@@ -13,8 +18,9 @@ from demo.explain import MAX_PASSES, explain, leave_out, spans_of
 from demo.find import comparable, local_models, main_model
 from demo.first_start import Waiting
 from demo.limits import RefusalError
-from demo.reader import Reader, Shelf, split_source
+from demo.reader import Reader, Shelf, names_of, split_source
 from demo.tables import read_table
+from demo.uploads import JustUploaded
 
 
 def test_requests_that_wait_together_are_read_together_and_get_their_own_rows():
@@ -52,6 +58,89 @@ def test_a_reader_that_fails_fails_for_those_who_wait_and_goes_on():
     with pytest.raises(ValueError, match="no"):
         shared(["bad"])
     assert shared(["good"]).shape == (1, 1)
+
+
+def test_one_visitors_refusal_is_not_anothers():
+    """As where a GPU is lent by the request: a batch that fails is read again, each text in its own caller's name."""
+    name: ContextVar[str] = ContextVar("name")
+    sizes, go_on = [], threading.Event()
+
+    def read(texts: list[str]) -> np.ndarray:
+        sizes.append(len(texts))
+        go_on.wait(timeout=20)
+        if len(texts) > 1 or name.get() == "no quota":
+            raise ValueError("no quota")
+        return np.zeros((len(texts), 1))
+
+    shared = SharedBatches(read)
+    outcomes: dict[str, object] = {}
+
+    def ask(who: str) -> None:
+        name.set(who)
+        try:
+            outcomes[who] = shared([who]).shape
+        except ValueError as error:
+            outcomes[who] = str(error)
+
+    threads = [threading.Thread(target=ask, args=(who,)) for who in ("a", "no quota", "b", "c")]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.05)
+    go_on.set()
+    for thread in threads:
+        thread.join(timeout=20)
+    assert outcomes == {"no quota": "no quota", "a": (1, 1), "b": (1, 1), "c": (1, 1)}
+    assert sizes == [1, 3, 1, 1, 1]
+
+
+def test_two_visitors_with_the_same_file_both_have_it_and_it_is_gone_from_the_disk(tmp_path):
+    file = tmp_path / "same.csv"
+    file.write_text("text\nhello")
+    uploads = JustUploaded(seconds=0.5)
+    assert uploads.take(file) == uploads.take(file) == b"text\nhello"
+    assert not file.exists()
+    time.sleep(0.6)
+    with pytest.raises(FileNotFoundError):
+        uploads.take(file)
+
+
+def test_models_of_one_name_are_told_apart_by_their_folders(tmp_path):
+    folders = [tmp_path / name for name in ("main/model", "a/model", "b/model", "b/other")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    names = names_of([*map(str, folders[1:]), "user/model@v1"], {"model"})
+    assert list(names) == ["a/model", "b/model", "other", "user/model@v1"]
+    assert list(names.values()) == [*map(str, folders[1:]), "user/model@v1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "expected"),
+    [
+        ("a.csv", b"\xef\xbb\xbf", "'a.csv' is empty."),
+        ("a.tsv", b"\xef\xbb\xbf \n", "'a.tsv' is empty."),
+        ("a.jsonl", b'{"\\ud800": "x"}', {"\ufffd": ["x"]}),
+    ],
+)
+def test_odd_tables_are_read_or_refused_in_a_sentence(name, data, expected):
+    if isinstance(expected, dict):
+        assert read_table(name, data).columns == expected
+    else:
+        with pytest.raises(RefusalError, match=expected):
+            read_table(name, data)
+
+
+def test_texts_in_arrows_newer_string_type_are_read():
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"text": pa.array(["so glad", None], pa.string_view())}), buffer)
+    assert read_table("a.parquet", buffer.getvalue()).columns == {"text": ["so glad", ""]}
+
+
+def test_without_the_hub_there_is_nothing_to_compare_with_and_no_traceback(monkeypatch):
+    def down(*_, **__):
+        raise httpx2.ConnectError("refused")
+
+    monkeypatch.setattr("demo.find.list_repo_refs", down)
+    assert comparable("user/model", []) == []
 
 
 def test_spans_leave_words_signs_and_emoji_out_one_by_one():

@@ -287,6 +287,7 @@ def test_a_dry_run_sends_nothing_and_a_space_goes_up_beside_its_model(hub, clien
     assert "Space: alice/demo, showing alice/shown" in dry.stdout
     assert ("models", "alice/shown") not in hub.app.store.repos
     assert ("spaces", "alice/demo") not in hub.app.store.repos
+    assert not requests(hub, "^(POST|PUT)"), "not even the card, to have it checked"
 
     run = client(command, token="alice-write")
     assert run.returncode == 0, run.stderr
@@ -302,8 +303,13 @@ def test_a_dry_run_sends_nothing_and_a_space_goes_up_beside_its_model(hub, clien
 @pytest.mark.slow
 def test_a_branch_and_a_pull_request_leave_main_as_it_was(hub, client, trained):
     command = [*PUBLISH, str(trained["plain"]), "--repo_id", "alice/careful", "--private"]
-    branch = client([*command, "--revision", "trial"], token="alice-write")
+    space = ["--space_id", "alice/careful-demo"]
+    branch = client([*command, "--revision", "trial", *space], token="alice-write")
     assert branch.returncode == 0, branch.stderr
+    shown = hub.app.store.repos["spaces", "alice/careful-demo"].variables["MODEL_ID"]["value"]
+    assert shown == "alice/careful@trial", "there is no model on main"
+    refused = client([*command, "--create_pr", *space], token="alice-write")
+    assert "--space_id and --create_pr exclude each other" in refused.stderr
     repo = hub.app.store.repos["models", "alice/careful"]
     assert repo.private
     assert "model.safetensors" in repo.find("trial").tree

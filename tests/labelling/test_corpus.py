@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -53,6 +54,31 @@ def test_ids_keep_their_type_and_become_strings_where_files_differ(tmp_path):
     assert open_corpus(str(tmp_path), "text", "key", 10).id_type == pa.int32()
     (tmp_path / "b.jsonl").write_text('{"text": "b", "key": "six"}\n{"text": "c", "key": 7}\n{"text": "d"}')
     assert [key for key, _ in rows_of(tmp_path, "key")] == ["5", "six", "7", None]
+
+
+def test_an_empty_text_of_a_file_with_one_column_keeps_its_place(tmp_path):
+    (tmp_path / "a.csv").write_text('text\nfirst\n""\n\nthird\n" "\n  \nsixth\n')
+    assert rows_of(tmp_path, part_rows=2) == [
+        (0, "first"), (1, None), (2, "third"), (3, " "), (4, "  "), (5, "sixth"),
+    ]  # fmt: skip
+
+
+def test_hidden_folders_and_an_engines_own_are_left_out(tmp_path):
+    for name in ("a.csv", ".ipynb_checkpoints/a-checkpoint.csv", "_temporary/0/a.csv", "year=2020/a.csv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"text\n{name}\n")
+    assert [text for _, text in rows_of(tmp_path)] == ["a.csv", "year=2020/a.csv"]
+    assert [text for _, text in rows_of(tmp_path / "**" / "*.csv")] == ["a.csv", "year=2020/a.csv"]
+
+
+def test_a_column_that_is_there_twice_and_a_pipe_are_refused_in_a_sentence(tmp_path):
+    twice = pa.table([pa.array(["a"]), pa.array(["b"])], names=["text", "text"])
+    pq.write_table(twice, tmp_path / "a.parquet")
+    with pytest.raises(DataError, match="has the column 'text' 2 times"):
+        rows_of(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="is no ordinary file"):
+        rows_of(tmp_path / "pipe")
 
 
 def test_categories_of_pandas_are_texts(tmp_path):

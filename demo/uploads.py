@@ -1,0 +1,68 @@
+"""Files that visitors choose: read into memory, and taken off the disk at once."""
+
+import threading
+import time
+from collections import OrderedDict
+from pathlib import Path
+
+from .limits import RefusalError
+from .tables import Table, read_table
+
+
+class JustUploaded:
+    """Uploads are taken off the disk when they are first read. gradio names them after their content, so that of two
+    visitors with the same file one finds it taken: for a moment it is remembered.
+
+    Args:
+        files: Remembered at a time.
+        seconds: How long.
+    """
+
+    def __init__(self, files: int = 4, seconds: float = 60.0):
+        self.files, self.seconds = files, seconds
+        self._guard = threading.Lock()
+        self._kept: OrderedDict[Path, tuple[float, bytes]] = OrderedDict()
+
+    def take(self, path: Path) -> bytes:
+        """The content of a file, which is then gone.
+
+        Raises:
+            FileNotFoundError: it was taken too long ago.
+        """
+        with self._guard:
+            now = time.monotonic()
+            self._kept = OrderedDict((file, kept) for file, kept in self._kept.items() if now - kept[0] < self.seconds)
+            try:
+                data = path.read_bytes()
+                path.unlink()
+            except FileNotFoundError:
+                if path not in self._kept:
+                    raise
+                data = self._kept.pop(path)[1]
+            self._kept[path] = now, data
+            while len(self._kept) > self.files:
+                self._kept.popitem(last=False)
+            return data
+
+
+just_uploaded = JustUploaded()
+
+
+def take_upload(upload: dict | None) -> Table:
+    """Read an upload into memory and remove it from the disk at once.
+
+    Args:
+        upload: What gradio says of a file that it has found to be this visitor's upload: `path` and `orig_name`.
+
+    Raises:
+        RefusalError: there is no upload, or it cannot be read.
+    """
+    if upload is None:
+        raise RefusalError("There is no file: choose one first.")
+    path = Path(upload["path"])
+    name = upload.get("orig_name") or path.name
+    try:
+        data = just_uploaded.take(path)
+    except FileNotFoundError:
+        raise RefusalError(f"'{name[:80]}' is no longer here, as uploads are not kept: choose it again.") from None
+    return read_table(name, data)
