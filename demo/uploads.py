@@ -1,7 +1,6 @@
 """Files that visitors choose: read into memory, and taken off the disk at once."""
 
 import threading
-import time
 from collections import OrderedDict
 from pathlib import Path
 
@@ -11,38 +10,39 @@ from .tables import Table, read_table
 
 class JustUploaded:
     """Uploads are taken off the disk when they are first read. gradio names them after their content, so that of two
-    visitors with the same file one finds it taken: for a moment it is remembered.
+    visitors with the same file one would find it gone: for some seconds it is remembered.
 
     Args:
         files: Remembered at a time.
         seconds: How long.
     """
 
-    def __init__(self, files: int = 4, seconds: float = 60.0):
+    def __init__(self, files: int = 4, seconds: float = 20.0):
         self.files, self.seconds = files, seconds
         self._guard = threading.Lock()
-        self._kept: OrderedDict[Path, tuple[float, bytes]] = OrderedDict()
+        self._kept: OrderedDict[Path, bytes] = OrderedDict()
 
     def take(self, path: Path) -> bytes:
-        """The content of a file, which is then gone.
+        """The content of a file, which is then gone from the disk.
 
         Raises:
             FileNotFoundError: it was taken too long ago.
         """
         with self._guard:
-            now = time.monotonic()
-            self._kept = OrderedDict((file, kept) for file, kept in self._kept.items() if now - kept[0] < self.seconds)
             try:
                 data = path.read_bytes()
                 path.unlink()
             except FileNotFoundError:
                 if path not in self._kept:
                     raise
-                data = self._kept.pop(path)[1]
-            self._kept[path] = now, data
+                return self._kept[path]
+            self._kept[path] = data
             while len(self._kept) > self.files:
                 self._kept.popitem(last=False)
-            return data
+        forget = threading.Timer(self.seconds, self._kept.pop, (path, None))
+        forget.daemon = True
+        forget.start()
+        return data
 
 
 just_uploaded = JustUploaded()
