@@ -3,7 +3,7 @@
 import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -207,17 +207,17 @@ def train_head(
     return model
 
 
-def trainer_arguments(options: RecipeArguments, **changes) -> RecipeArguments:
+def trainer_arguments(options: RecipeArguments, metric_for_best_model: str = "loss", **changes: Any) -> RecipeArguments:
     """The run's own arguments: bfloat16 where the processor is made for it, and nothing that writes elsewhere."""
     device = torch.device("cpu") if options.use_cpu or not torch.cuda.is_available() else torch.device("cuda")
     fast = resolve_dtype("auto", device) == torch.bfloat16
-    best_by = changes["metric_for_best_model"]
     return replace(
         options,
         use_cpu=device.type == "cpu",
         bf16=fast and not options.fp16 if options.bf16 is None else options.bf16,
         # The command line's metric may have been another one, with another sense.
-        greater_is_better=best_by != "loss",
+        metric_for_best_model=metric_for_best_model,
+        greater_is_better=metric_for_best_model != "loss",
         label_smoothing_factor=0.0,  # HeadTrainer's loss does it
         push_to_hub=False,  # done once, by hub_config, when the folder is complete
         report_to=[],
