@@ -104,7 +104,7 @@ def test_everything_works_with_the_keyboard_alone(page):
         raise AssertionError("The second bar cannot be reached with Tab.")
     label = page.evaluate("document.activeElement.dataset.label")
     page.keyboard.press("Enter")
-    page.wait_for_selector(f"#words .legend b:text('{label}')")
+    expect(page.locator("#words .legend b")).to_have_text(label)
 
 
 def test_a_link_brings_the_text_back(page, app):

@@ -22,7 +22,7 @@ def test_other_tabs_and_many_texts_are_reached_with_the_keyboard_alone(page):
     page.keyboard.type("I am scared.")
     tab_to(page, "#read-many")
     page.keyboard.press("Enter")
-    page.wait_for_selector("#status .named:has-text('2 texts read in')")
+    expect(page.locator("#status .named")).to_contain_text("2 texts read in")
 
 
 def test_pasted_lines_become_a_table_a_distribution_and_downloads(page):
@@ -79,4 +79,4 @@ def test_a_bad_upload_is_a_sentence_on_the_page(page, tmp_path):
     bad = tmp_path / "bad.csv"
     bad.write_bytes(b"PK\x03\x04 not a table")
     upload(page, bad)
-    page.wait_for_selector("#status .refused:has-text('is a packed file')")
+    expect(page.locator("#status .refused")).to_contain_text("is a packed file")

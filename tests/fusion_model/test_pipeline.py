@@ -23,11 +23,11 @@ def classify(model, tmp_path_factory) -> FusionTextClassificationPipeline:
     return pipeline("text-classification", model=str(folder), trust_remote_code=True, device="cpu")
 
 
-def same(found: list, expected: list) -> None:
+def assert_same(found: list, expected: list) -> None:
     assert len(found) == len(expected)
     for first, second in zip(found, expected, strict=True):
         if isinstance(second, list):
-            same(first, second)
+            assert_same(first, second)
         else:
             assert first["label"] == second["label"]
             # A float16 feature may round the other way in another batch.
@@ -36,31 +36,33 @@ def same(found: list, expected: list) -> None:
 
 def test_a_text_gives_a_list_of_its_best_label_and_a_list_a_dict_for_each(classify, model, texts):
     best = [row[0] for row in model.predict(texts, top_k=1)]
-    same(classify(texts[0]), best[:1])
-    same(classify(texts), best)
-    same(classify(tuple(texts)), best)
-    same(classify([texts[0]]), best[:1])
+    assert_same(classify(texts[0]), best[:1])
+    assert_same(classify(texts), best)
+    assert_same(classify(tuple(texts)), best)
+    assert_same(classify([texts[0]]), best[:1])
     assert type(classify).__name__ == "FusionTextClassificationPipeline"
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 64, None])
 def test_the_batch_size_changes_no_answer(classify, model, texts, batch_size):
     many = texts * 8
-    same(classify(many, batch_size=batch_size, top_k=None), model.predict(many, top_k=None))
+    assert_same(classify(many, batch_size=batch_size, top_k=None), model.predict(many, top_k=None))
 
 
 def test_columns_rows_and_arrays_are_lists_of_texts(classify, model, texts):
     best = [row[0] for row in model.predict(texts, top_k=1)]
     data = datasets.Dataset.from_dict({"text": texts, "labels": [[0]] * len(texts)})
-    same(classify(data["text"]), best)
-    same(list(classify(KeyDataset(data, "text"))), best)
-    same(list(classify(KeyDataset(data, "text"), batch_size=4)), best)
-    same(list(classify(data)), best)
-    same(list(classify(data.to_iterable_dataset())), best)
-    same(list(classify(np.array(texts))), best)
-    same(classify([{"text": text} for text in texts]), best)
-    same(classify({"text": texts[0]}), best[:1])
-    same(list(classify(map(str.upper, texts))), [row[0] for row in model.predict([t.upper() for t in texts], top_k=1)])
+    assert_same(classify(data["text"]), best)
+    assert_same(list(classify(KeyDataset(data, "text"))), best)
+    assert_same(list(classify(KeyDataset(data, "text"), batch_size=4)), best)
+    assert_same(list(classify(data)), best)
+    assert_same(list(classify(data.to_iterable_dataset())), best)
+    assert_same(list(classify(np.array(texts))), best)
+    assert_same(classify([{"text": text} for text in texts]), best)
+    assert_same(classify({"text": texts[0]}), best[:1])
+    assert_same(
+        list(classify(map(str.upper, texts))), [row[0] for row in model.predict([t.upper() for t in texts], top_k=1)]
+    )
 
 
 class Rows:
@@ -77,11 +79,11 @@ class Rows:
 
 
 def test_a_torch_data_set_ends_where_its_length_says(classify, model, texts):
-    same(list(classify(Rows(texts), batch_size=4)), [row[0] for row in model.predict(texts, top_k=1)])
+    assert_same(list(classify(Rows(texts), batch_size=4)), [row[0] for row in model.predict(texts, top_k=1)])
 
 
 def test_truncation_and_padding_change_nothing(classify, texts):
-    same(classify(texts, truncation=True, padding="max_length"), classify(texts))
+    assert_same(classify(texts, truncation=True, padding="max_length"), classify(texts))
 
 
 def test_generators_are_read_as_far_as_they_are_needed(classify, model, texts):
@@ -93,26 +95,26 @@ def test_generators_are_read_as_far_as_they_are_needed(classify, model, texts):
             yield taken[-1]
 
     answers = classify(endless(), batch_size=3)
-    same([next(answers) for _ in range(4)], [row[0] for row in model.predict(texts[:4], top_k=1)])
+    assert_same([next(answers) for _ in range(4)], [row[0] for row in model.predict(texts[:4], top_k=1)])
     assert len(taken) <= 6
     answers = classify((text for text in texts[:2]), batch_size=1, top_k=2)
-    same(list(answers), model.predict(texts[:2], top_k=2))
+    assert_same(list(answers), model.predict(texts[:2], top_k=2))
     assert list(classify(text for text in [])) == []
 
 
 def test_top_k_and_threshold_mean_what_predict_means_by_them(classify, model, texts):
-    same(classify(texts, top_k=3), model.predict(texts, top_k=3))
-    same(classify(texts, top_k="decided"), model.predict(texts))
-    same(classify(texts, threshold=0.5), model.predict(texts, top_k=None, threshold=0.5))
-    same(classify(texts, top_k=1, threshold=0.99), [[]] * len(texts))
-    same(classify(texts[0], top_k=None), model.predict(texts[:1], top_k=None)[0])
-    same(classify(texts[0], threshold=0.0), model.predict(texts[:1], top_k=None)[0])
+    assert_same(classify(texts, top_k=3), model.predict(texts, top_k=3))
+    assert_same(classify(texts, top_k="decided"), model.predict(texts))
+    assert_same(classify(texts, threshold=0.5), model.predict(texts, top_k=None, threshold=0.5))
+    assert_same(classify(texts, top_k=1, threshold=0.99), [[]] * len(texts))
+    assert_same(classify(texts[0], top_k=None), model.predict(texts[:1], top_k=None)[0])
+    assert_same(classify(texts[0], threshold=0.0), model.predict(texts[:1], top_k=None)[0])
 
 
 def test_parameters_given_to_the_pipeline_hold_for_every_call_and_can_be_overridden(model, texts):
     classify = FusionTextClassificationPipeline(model=model, top_k=2, batch_size=3)
-    same(classify(texts), model.predict(texts, top_k=2))
-    same(classify(texts, top_k=None), model.predict(texts, top_k=None))
+    assert_same(classify(texts), model.predict(texts, top_k=2))
+    assert_same(classify(texts, top_k=None), model.predict(texts, top_k=None))
 
 
 def test_no_texts_give_no_answers(classify):
@@ -126,7 +128,7 @@ def test_a_device_can_be_named(model, texts, device):
         "text-classification", model=model, pipeline_class=FusionTextClassificationPipeline, device=device
     )
     assert classify.device == torch.device("cpu")
-    same(classify(texts), [row[0] for row in model.predict(texts, top_k=1)])
+    assert_same(classify(texts), [row[0] for row in model.predict(texts, top_k=1)])
 
 
 @pytest.mark.parametrize(
