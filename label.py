@@ -14,8 +14,8 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from extraction.durable import try_lock
-from extraction.ending import end_with_status
+from common.atomic import try_lock
+from common.command import end_with_status
 from fusion_model.predictions import check_choice
 from labelling.corpus import Corpus, open_corpus
 from labelling.environment import prepare

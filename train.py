@@ -20,7 +20,7 @@ from datasets import DatasetDict
 from rich.console import Console
 from transformers.utils.logging import disable_progress_bar
 
-from extraction.ending import end_with_status
+from common.command import end_with_status
 from extraction.splits import is_multi_label, label_matrix, label_names
 from hub_config.card import write_card
 from hub_config.publish import prepare, publish
@@ -78,7 +78,7 @@ def main(argv: list[str] | None = None) -> Path:
         print(f"lexical channel: {len(lexical.idf):,} terms")
     feeds = {name: FeatureDataset(columns[name], labels[name], lexical_logits[name]) for name in data}
 
-    base_ids = {spec["name"]: spec["model_id"] for spec in arguments.backbones}
+    base_ids = {backbone.name: backbone.model_id for backbone in arguments.backbones}
     material = Material(data, labels, names, feeds, lexical)
     runs = []
     with open_job(arguments, data, labels) as job:
@@ -122,7 +122,9 @@ def build_report(
         "versions": versions(),
         "rows": {name: len(split) for name, split in data.items()},
         "labels": names,
-        "backbones": [{key: spec[key] for key in ("name", "model_id", "revision")} for spec in arguments.backbones],
+        "backbones": [
+            {key: getattr(one, key) for key in ("name", "model_id", "revision")} for one in arguments.backbones
+        ],
         "parameters": sum(p.numel() for p in best.model.parameters()),
         "timings": {key: round(value, 1) for key, value in timings.items()},
         "saved_seed": best.seed,

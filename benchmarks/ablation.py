@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 import train
-from hub_config.recipes import FOLDER, load_recipe
+from common.recipes import FOLDER, load_recipe
 
 FULL = "the recipe"
 
@@ -52,19 +52,19 @@ def variants(recipe: dict) -> dict[str, dict]:
         without("one member", "head", num_members=1)
     if training.get("lexical"):
         without("without the lexical channel", "training", lexical=False)
-    frozen = [spec for spec in recipe["backbones"] if not spec.get("tuned")]
-    if any(len(spec["layers"]) > 1 for spec in frozen):
+    frozen = [backbone for backbone in recipe["backbones"] if not backbone.get("tuned")]
+    if any(len(backbone["layers"]) > 1 for backbone in frozen):
         last = copy.deepcopy(recipe)
-        for spec in last["backbones"]:
-            spec["layers"] = [-1]
+        for backbone in last["backbones"]:
+            backbone["layers"] = [-1]
         result["last layer only"] = last
     if len(recipe["backbones"]) > 1:
-        for spec in recipe["backbones"]:
+        for backbone in recipe["backbones"]:
             less = copy.deepcopy(recipe)
-            less["backbones"] = [other for other in less["backbones"] if other["name"] != spec["name"]]
-            if less.get("head", {}).get("average_backbone") == spec["name"]:
+            less["backbones"] = [other for other in less["backbones"] if other["name"] != backbone["name"]]
+            if less.get("head", {}).get("average_backbone") == backbone["name"]:
                 less["head"]["average_backbone"] = None
-            result[f"without {spec['name']}"] = less
+            result[f"without {backbone['name']}"] = less
     return result
 
 

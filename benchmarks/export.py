@@ -17,7 +17,7 @@ from benchmarks.measure import parser, report
 from extraction.sources import load_source
 from extraction.splits import is_multi_label, label_matrix, label_names
 from fusion_model import FusionConfig, FusionForSequenceClassification
-from fusion_model.backbones import locate
+from fusion_model.hub import locate
 from fusion_model.predictions import probabilities
 from hub_config.export import exported
 from training.evaluation import metric
@@ -32,9 +32,10 @@ Scorer = Callable[[list[str]], np.ndarray]
 def in_torch(folder: str, dtype: str) -> Scorer:
     """Probabilities `(texts, num_labels)` by the model itself, its backbones in a dtype."""
     model = FusionForSequenceClassification.from_pretrained(folder).eval()
-    for spec in model.config.backbones:
-        spec["dtype"] = dtype
-    return lambda texts: probabilities(model.logits(texts), model.config).numpy()
+    model.config.backbones = [backbone.replace(dtype=dtype) for backbone in model.config.backbones]
+    return lambda texts: probabilities(
+        model.logits(texts).numpy(), model.config.problem_type == "multi_label_classification"
+    )
 
 
 def megabytes(folder: Path) -> float:
@@ -103,7 +104,7 @@ def main() -> None:
         speed = measure(scorers, texts)
     reference = scores["torch, float32"]
     decided = decide(reference, config.thresholds)
-    weights = [Path(options.model), *(Path(locate(spec, options.model)[0]) for spec in config.backbones)]
+    weights = [Path(options.model), *(Path(locate(backbone, options.model)[0]) for backbone in config.backbones)]
     in_torch_mb = sum(file.stat().st_size for folder in weights for file in folder.glob("*.safetensors")) / 1e6
     sizes = {folder.name: megabytes(folder) for folder in options.exports}
     rows = []

@@ -57,8 +57,14 @@ def main(argv: list[str] | None = None) -> dict:
     slow = texts[:: max(1, len(texts) // options.slow_texts)][: options.slow_texts]
 
     def ours(dtype: str, **slots) -> BackboneEncoder:
-        spec = {"name": "ours", "model_id": options.model, "max_length": options.max_length, "dtype": dtype, **slots}
-        return BackboneEncoder(check_backbones([spec])[0])
+        backbone = {
+            "name": "ours",
+            "model_id": options.model,
+            "max_length": options.max_length,
+            "dtype": dtype,
+            **slots,
+        }
+        return BackboneEncoder(check_backbones([backbone])[0])
 
     single, half = ours("float32", layers=[-1]), ours("bfloat16", layers=[-1])
     layers = list(range(single.model.config.num_hidden_layers + 1))

@@ -21,10 +21,10 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 import train
+from common.command import end_with_status
 from extraction.cache import CachePlan, plan
-from extraction.ending import end_with_status
 from extraction.features import extract, pin
-from fusion_model.backbones import check_backbones
+from fusion_model.backbones import Backbone, check_backbones
 from fusion_model.encoder import BackboneEncoder
 
 ROWS = {"train": 480, "validation": 96}
@@ -41,13 +41,13 @@ class Material:
 
     Args:
         folder: A scratch folder.
-        spec: The pinned small backbone.
+        backbone: The pinned small backbone.
         texts: Of the split whose extraction is disturbed.
         recipes: Recipe files by what they train: `head`, or `tuned` for a fine-tuned backbone and a head.
     """
 
     folder: Path
-    spec: dict
+    backbone: Backbone
     texts: list[str]
     recipes: dict[str, Path]
 
@@ -58,12 +58,12 @@ class Material:
 
     def plan(self, cache: Path) -> CachePlan:
         """What a cache holds of the texts."""
-        return plan(self.split, self.spec, cache, shard_rows=SHARD_ROWS)
+        return plan(self.split, self.backbone, cache, shard_rows=SHARD_ROWS)
 
     def extract(self, cache: Path, count: Path) -> None:
         """Extraction, as a command does it."""
         _count_encoded(count)
-        extract(self.split, self.spec, cache_dir=cache, shard_rows=SHARD_ROWS)
+        extract(self.split, self.backbone, cache_dir=cache, shard_rows=SHARD_ROWS)
 
     def train(self, cache: Path, count: Path, output: Path, kind: str) -> None:
         """train.py, two seeds of three epochs."""
@@ -129,7 +129,7 @@ def _count_encoded(file: Path) -> None:
     def noted(self: BackboneEncoder, texts: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
         features = encode(self, texts, *args, **kwargs)
         with open(file, "a", encoding="utf-8") as stream:
-            stream.write(f"{self.spec['name']} {len(texts)}\n")
+            stream.write(f"{self.backbone.name} {len(texts)}\n")
         return features
 
     BackboneEncoder.encode = noted  # type: ignore[method-assign]

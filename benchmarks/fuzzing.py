@@ -18,14 +18,14 @@ import yaml
 from huggingface_hub.errors import StrictDataclassError
 from hypothesis import strategies as st
 
+from common.errors import DataError
+from common.recipes import RecipeError
 from demo.endpoints import add_endpoints
 from demo.limits import RefusalError
 from demo.reader import Shelf
 from demo.tables import read_table, texts_of
-from extraction.errors import DataError
 from extraction.sources import load_source
 from fusion_model import FusionConfig, FusionForSequenceClassification, FusionTextClassificationPipeline
-from hub_config.recipes import RecipeError
 from training.arguments import parse
 
 # Seconds of computing after which an input counts as one that hangs.

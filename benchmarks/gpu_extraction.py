@@ -53,8 +53,10 @@ def architectures(tiny: bool) -> dict[str, tuple[PretrainedConfig, dict]]:
 
 def encoder_of(name: str, config: PretrainedConfig, slots: dict, device: torch.device) -> BackboneEncoder:
     """An encoder around a model with random weights, made on its device in its dtype."""
-    spec = check_backbones([{"name": name.lower().replace("-", "_"), "model_id": name, "max_length": PLENTY, **slots}])
-    encoder = BackboneEncoder(spec[0], device=device)
+    backbone = check_backbones(
+        [{"name": name.lower().replace("-", "_"), "model_id": name, "max_length": PLENTY, **slots}]
+    )
+    encoder = BackboneEncoder(backbone[0], device=device)
     with torch.device(device), torch.inference_mode(False):
         before = torch.get_default_dtype()
         torch.set_default_dtype(encoder.dtype)
@@ -79,7 +81,7 @@ def naive(encoder: BackboneEncoder, token_ids: list[list[int]], batch: int) -> N
             ids = torch.tensor([x + [0] * (longest - len(x)) for x in part], device=encoder.device)
             mask = torch.tensor([[1] * len(x) + [0] * (longest - len(x)) for x in part], device=encoder.device)
             hidden = encoder.model(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states
-            torch.stack([hidden[layer].mean(dim=1) for layer in encoder.spec["layers"]]).float().cpu()
+            torch.stack([hidden[layer].mean(dim=1) for layer in encoder.backbone.layers]).float().cpu()
 
 
 def main(argv: list[str] | None = None) -> dict | None:

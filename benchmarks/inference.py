@@ -18,7 +18,7 @@ from transformers import AutoModelForSequenceClassification
 import fusion_model  # noqa: F401  registers the classes, so that a local folder needs no remote code
 from benchmarks.measure import in_turn, parser, report
 from extraction.sources import load_source
-from fusion_model.backbones import locate
+from fusion_model.hub import locate
 
 # Each start is timed in a process of its own: imports, loading, the first text, and the memory after it.
 STARTS = {
@@ -69,10 +69,10 @@ def main(argv: list[str] | None = None) -> dict:
     texts = load_source(options.dataset)["validation"]["text"][:]
     one, many = texts[: options.one], (texts * (1 + options.many // len(texts)))[: options.many]
     model = AutoModelForSequenceClassification.from_pretrained(options.model)
-    spec = next(spec for spec in model.config.backbones if not spec["tuned"])
-    location = locate(spec, options.model)[0]
+    backbone = next(backbone for backbone in model.config.backbones if not backbone.tuned)
+    location = locate(backbone, options.model)[0]
     encoder = SentenceTransformer(location, device="cpu")
-    encoder.max_seq_length = spec["max_length"]
+    encoder.max_seq_length = backbone.max_length
     # What the regression says is of no interest here, so it is fitted on anything.
     targets = np.random.default_rng(0).integers(0, 2, (256, model.config.num_labels))
     regression = OneVsRestClassifier(LogisticRegression(max_iter=20)).fit(encoder.encode((texts * 256)[:256]), targets)

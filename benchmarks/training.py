@@ -28,7 +28,7 @@ from benchmarks.peers import embedded, regression_logits, tune_contrastively
 from extraction.features import pin
 from extraction.splits import is_multi_label, label_matrix, label_names
 from fusion_model import FusionForSequenceClassification
-from fusion_model.backbones import locate
+from fusion_model.hub import locate
 from training.arguments import Arguments, parse
 from training.feed import FeatureDataset, ready_batch
 from training.head import HeadTrainer, build_config, log_prior, seeded_model, trainer_arguments
@@ -153,7 +153,7 @@ def job(arguments: Arguments, passed_on: list[str], setfit_examples: int, setfit
         figures = json.loads(Path(f"{scratch}/o/metrics.json").read_text(encoding="utf-8"))["runs"][0]["validation"]
         row("train.py, cold cache to saved model", seconds, figures)
 
-    spec = pin(arguments.backbones[0])
+    backbone = pin(arguments.backbones[0])
     for way, tuned in (
         ("sentence-transformers + LogisticRegression", False),
         ("SetFit-style: tuned on pairs first", True),
@@ -161,8 +161,8 @@ def job(arguments: Arguments, passed_on: list[str], setfit_examples: int, setfit
         if tuned and not setfit_steps:
             continue
         started = time.perf_counter()
-        model = SentenceTransformer(locate(spec)[0], device="cpu")
-        model.max_seq_length = spec["max_length"]
+        model = SentenceTransformer(locate(backbone)[0], device="cpu")
+        model.max_seq_length = backbone.max_length
         if tuned:
             tune_contrastively(model, texts["train"], labels["train"], setfit_examples, setfit_steps)
         vectors = {name: embedded(model, texts[name]) for name in ("train", "validation")}

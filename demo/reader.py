@@ -58,7 +58,7 @@ class Reader:
         own = config.thresholds or [0.5] * len(self.labels)
         self.thresholds: list[float] | None = [float(value) for value in own] if self.multi_label else None
         self.parts: list[str] = classify.model.parts
-        self.backbones = {spec["name"]: spec["model_id"] for spec in config.backbones}
+        self.backbones = {backbone.name: backbone.model_id for backbone in config.backbones}
         places = config.label2id
 
         @on_gpu

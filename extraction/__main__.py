@@ -18,12 +18,12 @@ from accelerate import PartialState
 from transformers import HfArgumentParser
 from transformers.utils.logging import disable_progress_bar
 
-from fusion_model.backbones import num_slots
+from common.command import end_with_status
+from common.recipes import DEFAULT_RECIPE, load_recipe
+from fusion_model.backbones import Backbone
 from fusion_model.encoder import BackboneEncoder
-from hub_config.recipes import DEFAULT_RECIPE, load_recipe
 
 from .arguments import DataArguments, replace_backbones
-from .ending import end_with_status
 from .features import extract, pin, plan
 
 
@@ -40,7 +40,7 @@ class ExtractionArguments:
     seed: int = field(default=42, metadata={"help": "For a validation split that the data set lacks, as in train.py."})
 
 
-def parse(argv: list[str]) -> tuple[DataArguments, ExtractionArguments, list[dict]]:
+def parse(argv: list[str]) -> tuple[DataArguments, ExtractionArguments, list[Backbone]]:
     """Read the command line over a recipe.
 
     Args:
@@ -88,18 +88,18 @@ def main(argv: list[str]) -> None:
     if not state.is_main_process:
         logging.getLogger().setLevel(logging.ERROR)
     cache_dir = data_arguments.cache_path
-    for spec in map(pin, backbones):
-        if spec["tuned"]:
-            state.print(f"{spec['name']}: nothing to extract, train.py fine-tunes this backbone.")
+    for backbone in map(pin, backbones):
+        if backbone.tuned:
+            state.print(f"{backbone.name}: nothing to extract, train.py fine-tunes this backbone.")
             continue
         # Loaded only if a split is not in the cache; one backbone in memory at a time.
-        encoder = BackboneEncoder(spec, device=device)
+        encoder = BackboneEncoder(backbone, device=device)
         for name, split in data.items():
-            found = plan(split, spec, cache_dir, device)
+            found = plan(split, backbone, cache_dir, device)
             started = time.perf_counter()
-            extract(split, spec, name=name, cache_dir=cache_dir, device=device, encoder=encoder, found=found)
+            extract(split, backbone, name=name, cache_dir=cache_dir, device=device, encoder=encoder, found=found)
             seconds = time.perf_counter() - started
-            size = f"{len(split):,} rows x {num_slots(spec) * spec['hidden_size']:,}"
+            size = f"{len(split):,} rows x {backbone.width:,}"
             how = f"cached, read in {seconds:.1f} s"
             if found.missing_rows:
                 kept = len(split) - found.missing_rows
@@ -107,7 +107,7 @@ def main(argv: list[str]) -> None:
                     f"{f'{kept:,} rows cached, {found.missing_rows:,} ' if kept else ''}computed in {seconds:.1f} s on "
                     f"{device} ({found.missing_rows / seconds:,.0f} texts a second)"
                 )
-            state.print(f"{name}, {spec['name']}: {size}, {how}, in {found.folder}")
+            state.print(f"{name}, {backbone.name}: {size}, {how}, in {found.folder}")
     state.destroy_process_group()
 
 

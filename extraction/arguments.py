@@ -5,7 +5,7 @@ from pathlib import Path
 
 from datasets import DatasetDict
 
-from fusion_model.backbones import check_backbones
+from fusion_model.backbones import Backbone
 
 from .sources import load_source
 
@@ -57,25 +57,26 @@ class DataArguments:
         )
 
 
-def replace_backbones(backbones: list[dict], replacements: list[str]) -> list[dict]:
+def replace_backbones(backbones: list[Backbone], replacements: list[str]) -> list[Backbone]:
     """Apply `--backbone NAME=ID_OR_FOLDER`.
 
     Args:
-        backbones: A recipe's backbone dicts.
+        backbones: A recipe's.
         replacements: `NAME=ID_OR_FOLDER`, where NAME is one of theirs.
 
     Returns:
-        Checked backbone dicts, read from where the replacements say.
+        The backbones, read from where the replacements say.
 
     Raises:
         ValueError: a replacement has another form or names no backbone of the recipe.
     """
-    result = {spec["name"]: spec for spec in check_backbones(backbones)}
+    result = {backbone.name: backbone for backbone in backbones}
     for replacement in replacements:
         name, _, location = replacement.partition("=")
         if name not in result or not location:
             raise ValueError(
                 f"--backbone {replacement}: expected NAME=ID_OR_FOLDER with a NAME of the recipe's {sorted(result)}."
             )
-        result[name] = {**result[name], "model_id": location, "revision": None}
+        content = {**result[name].to_dict(), "model_id": location, "revision": None}
+        result[name] = Backbone.from_dict({k: v for k, v in content.items() if k not in ("package", "sha256")})
     return list(result.values())

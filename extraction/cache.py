@@ -13,20 +13,19 @@ import torch
 import transformers
 from datasets import Dataset
 
-import fusion_model.batches
+import fusion_model.buckets
 import fusion_model.encoder
 import fusion_model.pooling
-from fusion_model.backbones import num_slots
+from common.atomic import altered, record, write_json
+from fusion_model.backbones import Backbone
 from fusion_model.encoder import BackboneEncoder
-
-from .durable import altered, record, write_json
 
 # A killed run keeps its finished shards; within a shard texts are sorted by length. Many processes on a small data set
 # share it better in smaller shards; every command must then be given the same number.
 SHARD_ROWS = int(os.environ.get("FUSION_SHARD_ROWS", "4096"))
 # Read at once: the file may be edited while what was imported is still computing.
 ENCODER_CODE = hashlib.sha256(
-    "".join(map(inspect.getsource, (fusion_model.encoder, fusion_model.pooling, fusion_model.batches))).encode()
+    "".join(map(inspect.getsource, (fusion_model.encoder, fusion_model.pooling, fusion_model.buckets))).encode()
 ).hexdigest()
 # Whatever a backbone may be made of: weights, configuration, vocabulary, code of its own.
 BACKBONE_SUFFIXES = {".safetensors", ".bin", ".json", ".txt", ".model", ".tiktoken", ".py"}
@@ -37,20 +36,20 @@ def default_cache_dir() -> Path:
     return Path(datasets.config.HF_DATASETS_CACHE).parent / "fusion_features"
 
 
-def cache_key(texts: list[str], spec: dict, device: torch.device) -> str:
+def cache_key(texts: list[str], backbone: Backbone, device: torch.device) -> str:
     """A hash of everything that changes a feature: texts, backbone, its weights, the encoder's code and libraries.
 
     Args:
         texts: The split's texts in order.
-        spec: A pinned backbone dict.
+        backbone: A pinned backbone.
         device: Where the backbone runs.
 
     Returns:
         Hexadecimal digest.
     """
-    encoder = BackboneEncoder(spec, device=device)
+    encoder = BackboneEncoder(backbone, device=device)
     described = {
-        "spec": {key: spec[key] for key in ("model_id", "revision", "layers", "pooling", "max_length")},
+        "spec": {key: getattr(backbone, key) for key in ("model_id", "revision", "layers", "pooling", "max_length")},
         "dtype": str(encoder.dtype),
         "device": device.type,
         "weights": _weights_digest(encoder.location),
@@ -170,7 +169,7 @@ class CachePlan:
 
 def plan(
     split: Dataset,
-    spec: dict,
+    backbone: Backbone,
     cache_dir: Path | None = None,
     device: torch.device | str = "cpu",
     shard_rows: int | None = None,
@@ -182,7 +181,7 @@ def plan(
 
     Args:
         split: A data set with the column `text`.
-        spec: A pinned backbone dict (see `extraction.features.pin`).
+        backbone: A pinned backbone (see `extraction.features.pin`).
         cache_dir: Where features are kept; `default_cache_dir()` if left out.
         device: Where the backbone runs.
         shard_rows: Rows of a shard at most; SHARD_ROWS if left out.
@@ -190,9 +189,9 @@ def plan(
     Returns:
         Where the features of `split` belong, and which shards have to be computed.
     """
-    key = cache_key(split["text"][:], spec, torch.device(device))
-    width = num_slots(spec) * spec["hidden_size"]
-    folder = (cache_dir or default_cache_dir()) / f"{spec['name']}-{key[:24]}"
+    key = cache_key(split["text"][:], backbone, torch.device(device))
+    width = backbone.width
+    folder = (cache_dir or default_cache_dir()) / f"{backbone.name}-{key[:24]}"
     count = -(-len(split) // (shard_rows or SHARD_ROWS))
     shards: list[Shard] = []
     for i in range(count):

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.types as pt
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 
-from .errors import DataError
+from common.errors import DataError
+
 from .labels import NUMBER, check_count, in_order, is_neutral, only_one, read_labels
 
 logger = logging.getLogger(__name__)

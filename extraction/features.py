@@ -17,12 +17,13 @@ from huggingface_hub import resolve_revision
 from tqdm.auto import tqdm
 from transformers import AutoConfig
 
+from common.atomic import put, room, try_lock
+from common.memory import give_back, keep_few_kernels
+from fusion_model.backbones import Backbone
 from fusion_model.encoder import BackboneEncoder
 from fusion_model.trust import check_architecture
 
 from .cache import CachePlan, Shard, cache_key, default_cache_dir, plan
-from .durable import put, room, try_lock
-from .memory import give_back, keep_few_kernels
 
 logger = logging.getLogger(__name__)
 
@@ -30,11 +31,11 @@ logger = logging.getLogger(__name__)
 WAIT_SECONDS = 0.2
 
 
-def pin(spec: dict) -> dict:
+def pin(backbone: Backbone) -> Backbone:
     """Fix what a backbone name stands for today.
 
     Args:
-        spec: A checked backbone dict.
+        backbone: What a recipe names.
 
     Returns:
         A copy with `hidden_size` read from the backbone's configuration and, for a backbone from the Hub, its commit
@@ -44,19 +45,19 @@ def pin(spec: dict) -> dict:
         OSError: the backbone is neither here nor reachable; the message says what can be done.
         ValueError: it is not of an architecture that can be read.
     """
-    encoder = BackboneEncoder(spec)
+    encoder = BackboneEncoder(backbone)
     config = encoder._load(AutoConfig)
     check_architecture(config, encoder.location)
-    revision = spec["revision"]
+    revision = backbone.revision
     if "local_files_only" not in encoder.load_kwargs:
         # The configuration is in the cache by now, and so is the commit that it came from.
         revision = resolve_revision(encoder.location, revision=revision, local_files_only=True).resolved
-    return {**spec, "hidden_size": config.hidden_size, "revision": revision}
+    return backbone.replace(hidden_size=config.hidden_size, revision=revision)
 
 
 def extract(
     split: Dataset,
-    spec: dict,
+    backbone: Backbone,
     *,
     name: str = "texts",
     cache_dir: Path | None = None,
@@ -73,7 +74,7 @@ def extract(
 
     Args:
         split: A data set with the column `text`.
-        spec: A pinned backbone dict (see `pin`).
+        backbone: A pinned backbone (see `pin`).
         name: Shown in the progress bar.
         cache_dir: Where features are kept; `default_cache_dir()` if left out.
         device: Where the backbone runs.
@@ -92,23 +93,23 @@ def extract(
     """
     if len(split) == 0:
         raise ValueError(f"The {name} split is empty: expected at least one text to extract features from.")
-    found = found or plan(split, spec, cache_dir, device, shard_rows)
+    found = found or plan(split, backbone, cache_dir, device, shard_rows)
     for i, flaw in found.flaws.items():
         shard = found.shards[i]
         logger.warning(f"{name}: {shard.file} is not used: {flaw}. Its {shard.rows:,} rows are computed again.")
     if not found.missing:
         logger.info(
-            f"{name}: {len(split):,} texts x {found.width:,} features of '{spec['name']}' read from the cache "
+            f"{name}: {len(split):,} texts x {found.width:,} features of '{backbone.name}' read from the cache "
             f"{found.folder}"
         )
     else:
         found.folder.mkdir(parents=True, exist_ok=True)
         keep_few_kernels()
-        encoder = encoder or BackboneEncoder(spec, device=device)
-        column = Features({spec["name"]: List(Value("float16"), length=found.width)})
+        encoder = encoder or BackboneEncoder(backbone, device=device)
+        column = Features({backbone.name: List(Value("float16"), length=found.width)})
         with tqdm(
             total=found.missing_rows,
-            desc=f"{name}: {spec['name']}",
+            desc=f"{name}: {backbone.name}",
             unit=" texts",
             smoothing=0.05,
             disable=None if os.environ.get("LOCAL_RANK", "0") == "0" else True,  # torchrun: one bar a machine

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet
 from datasets import Dataset
 
-from .errors import DataError
+from common.errors import DataError
 
 SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
 UNQUOTED = re.compile(r'[^"]*(?:""[^"]*)*')

@@ -7,7 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 from datasets import Dataset, DatasetDict, concatenate_datasets, load_from_disk
 
-from .errors import DataError
+from common.errors import DataError
+
 from .files import SUFFIXES, read_file
 
 SPLIT_NAMES = {

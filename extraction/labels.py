@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from .errors import DataError
+from common.errors import DataError
 
 logger = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ import datasets
 import huggingface_hub.constants
 from datasets import Dataset, DatasetDict, load_dataset
 
-from fusion_model.backbones import hub_is_reachable
+from common.errors import DataError
+from fusion_model.hub import hub_is_reachable
 
 from .columns import LabelMode, normalise
-from .errors import DataError
 from .files import SUFFIXES, read_file
 from .folders import read_folder, rename_splits
 from .splits import complete_splits

@@ -5,7 +5,7 @@ import logging
 import numpy as np
 from datasets import ClassLabel, Dataset, DatasetDict
 
-from .errors import DataError
+from common.errors import DataError
 
 logger = logging.getLogger(__name__)
 

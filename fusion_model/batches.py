@@ -1,7 +1,7 @@
-"""Which texts are read together: batches of one (or similar) length, and work done ahead of the model."""
+"""How many tokens a forward pass takes, and batches that are prefetched and copied while the model computes."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -11,11 +11,6 @@ from transformers import PreTrainedModel
 # Tokens in one forward pass. On a CPU more does not run faster; a GPU needs more to be busy.
 CPU_BATCH_TOKENS = 4096
 GPU_BATCH_TOKENS = 32768
-# A CPU runs texts of one length together: nothing is padded, which is faster there, and a text's features are the same
-# whatever it is read with (in float32 but for a last bit in thousands of numbers). A GPU, where many small batches cost
-# more than padding, takes texts together whose lengths differ by no more than this share (a small batch waits).
-GPU_LENGTH_RATIO = 0.85
-GPU_SMALL_BATCH = 32
 # Share of a GPU's free memory that a pass may fill: fragments, and the next batch, need the rest.
 MEMORY_SHARE = 0.5
 
@@ -24,7 +19,7 @@ Item = TypeVar("Item")
 Pending = tuple[list[int], torch.Tensor, torch.cuda.Event | None]
 
 
-def token_budget(model: PreTrainedModel, device: torch.device) -> int:
+def max_tokens_on(model: PreTrainedModel, device: torch.device) -> int:
     """Tokens that one forward pass may have.
 
     Args:
@@ -53,30 +48,7 @@ def affordable_tokens(free: int, model: PreTrainedModel) -> int:
     return max(1, min(GPU_BATCH_TOKENS, int(MEMORY_SHARE * free / (width * model.dtype.itemsize))))
 
 
-def length_batches(lengths: Sequence[int], budget: int, padded: bool) -> Iterator[list[int]]:
-    """Yield row numbers, longest text first, in batches within the token budget.
-
-    Args:
-        lengths: Tokens of each text.
-        budget: Tokens of a batch, padding included; a longer text is a batch of its own.
-        padded: Similar lengths together, as a GPU likes it; else one length.
-    """
-    ratio, small = (GPU_LENGTH_RATIO, GPU_SMALL_BATCH) if padded else (1.0, 1)
-    rows: list[int] = []
-    longest = 0
-    for row in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
-        too_short = len(rows) >= small and lengths[row] < ratio * longest
-        if rows and (too_short or (len(rows) + 1) * longest > budget):
-            yield rows
-            rows = []
-        if not rows:
-            longest = lengths[row]
-        rows.append(row)
-    if rows:
-        yield rows
-
-
-def ahead(items: Iterator[Item], depth: int) -> Iterator[Item]:
+def prefetch(items: Iterator[Item], depth: int) -> Iterator[Item]:
     """The same items in the same order, up to `depth` of them made in another thread before they are asked for."""
     end = object()
     with ThreadPoolExecutor(max_workers=1) as worker:
@@ -115,10 +87,9 @@ __all__ = [
     "GPU_BATCH_TOKENS",
     "Pending",
     "affordable_tokens",
-    "ahead",
-    "length_batches",
+    "max_tokens_on",
+    "prefetch",
     "store",
     "to_cpu",
     "to_device",
-    "token_budget",
 ]

@@ -6,11 +6,11 @@ import torch
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
-from .backbones import check_backbones
+from .backbones import Backbone, check_backbones
 
-MOST_LABELS = 65_536
+MAX_LABELS = 65_536
 # Modules are Python objects: what a configuration describes must be quick to build, whatever the size of its tensors.
-MOST_MODULES = 2_048
+MAX_MODULES = 2_048
 
 
 @strict
@@ -19,9 +19,9 @@ class FusionConfig(PreTrainedConfig):
     Everything that determines a score travels in this configuration: backbones, head, label names, thresholds.
 
     Args:
-        backbones (`list[dict]`):
-            One dict for each frozen language model, see [`fusion_model.backbones.check_backbones`] for its keys. A
-            backbone contributes `len(layers) * len(pooling)` slots of `hidden_size` numbers.
+        backbones (`list[Backbone]`):
+            The language models, see [`fusion_model.backbones.Backbone`]; dicts of its fields in config.json. A backbone
+            contributes `len(layers) * len(pooling)` slots of `hidden_size` numbers.
         fusion_dim (`int`):
             Width that slots are compressed to. A slot that has this width already is taken as it is.
         sigma (`float`):
@@ -45,15 +45,15 @@ class FusionConfig(PreTrainedConfig):
         input_dropout (`float`):
             Dropout on the (standardised) features themselves.
         num_members (`int`):
-            Heads with different initialisations that live in one model; their logits are averaged.
+            Ensemble size: heads with different initialisations in one model, whose logits are averaged.
         lexical_terms, lexical_bytes (`int`):
-            Number of terms of the lexical channel and bytes of its vocabulary; 0 without such a channel.
+            Number of terms of the TF-IDF branch and bytes of its vocabulary; 0 without such a branch.
         lexical_weight (`float`):
-            Factor of the lexical logits in the sum.
+            Factor of the TF-IDF branch's logits in the sum.
         tuned_weight (`float`):
             Factor of the fine-tuned backbones' logits in the sum.
         thresholds (`list[float]`, *optional*):
-            A probability for each label from which on it is asserted (multi-label only).
+            A probability for each label from which on it is predicted (multi-label only).
         temperature (`float`):
             Logits are divided by this (Guo et al., ICML 2017). Fitted on validation.
     """
@@ -83,9 +83,9 @@ class FusionConfig(PreTrainedConfig):
 
     def __post_init__(self, **kwargs):
         labels = kwargs.get("num_labels")
-        if labels is not None and not (type(labels) is int and 1 <= labels <= MOST_LABELS):
+        if labels is not None and not (type(labels) is int and 1 <= labels <= MAX_LABELS):
             # Before transformers invents a name for each.
-            raise ValueError(f"num_labels is {labels!r}: expected 1 to {MOST_LABELS:,}.")
+            raise ValueError(f"num_labels is {labels!r}: expected 1 to {MAX_LABELS:,}.")
         self.hidden_sizes = list(self.hidden_sizes)
         # transformers builds a bare config when it compares defaults, so no backbones at all must be possible.
         self.backbones = check_backbones(list(self.backbones))
@@ -93,18 +93,22 @@ class FusionConfig(PreTrainedConfig):
             super().__post_init__(**kwargs)
         except (AttributeError, TypeError, LookupError, OverflowError) as error:
             # transformers takes its own fields, such as id2label or dtype, to be of the right kind.
-            raise ValueError(f"The configuration has a field of a wrong kind: {error!s:.200}.") from None
+            raise ValueError(f"The config has a field of a wrong kind: {error!s:.200}.") from None
         self.check()
 
     @property
-    def frozen(self) -> list[dict]:
+    def frozen(self) -> list[Backbone]:
         """The backbones that the fusion heads read."""
-        return [spec for spec in self.backbones if not spec["tuned"]]
+        return [backbone for backbone in self.backbones if not backbone.tuned]
 
     @property
     def num_slots(self) -> int:
         """Number of feature vectors that the heads fuse, over all frozen backbones."""
-        return sum(len(spec["layers"]) * len(spec["pooling"]) for spec in self.frozen)
+        return sum(backbone.num_slots for backbone in self.frozen)
+
+    def to_dict(self) -> dict:
+        """As in transformers, with a dict for each backbone."""
+        return {**super().to_dict(), "backbones": [backbone.to_dict() for backbone in self.backbones]}
 
     def check(self) -> None:
         """Compare fields with each other.
@@ -112,7 +116,7 @@ class FusionConfig(PreTrainedConfig):
         Raises:
             ValueError: a number is out of range, or two fields contradict each other.
         """
-        names = [spec["name"] for spec in self.frozen]
+        names = [backbone.name for backbone in self.frozen]
         if self.average_backbone is not None and self.average_backbone not in names:
             raise ValueError(f"average_backbone is '{self.average_backbone}', but the frozen backbones are {names}.")
         if self.thresholds is not None and len(self.thresholds) != self.num_labels:
@@ -141,17 +145,17 @@ class FusionConfig(PreTrainedConfig):
                 raise ValueError(f"{name} is {value}: expected {low:,} to {high:,}.")
         if not (self.dtype is None or isinstance(self.dtype, torch.dtype)):
             raise ValueError(f"dtype is {self.dtype!r}: expected a dtype of torch, such as float32.")
-        if not 1 <= cast(int, self.num_labels) <= MOST_LABELS:
-            raise ValueError(f"The configuration names {self.num_labels} labels: expected 1 to {MOST_LABELS:,}.")
+        if not 1 <= cast(int, self.num_labels) <= MAX_LABELS:
+            raise ValueError(f"The config names {self.num_labels} labels: expected 1 to {MAX_LABELS:,}.")
         modules = self.num_members * (self.num_slots + len(self.hidden_sizes) + 1)
-        if modules > MOST_MODULES:
+        if modules > MAX_MODULES:
             raise ValueError(
                 f"num_members {self.num_members} x ({self.num_slots} slots + {len(self.hidden_sizes)} hidden_sizes) "
-                f"are {modules:,} layers: expected up to {MOST_MODULES:,}."
+                f"are {modules:,} layers: expected up to {MAX_MODULES:,}."
             )
         for kind in (self._attn_implementation, self._experts_implementation):
             if isinstance(kind, str) and "/" in kind:
-                raise ValueError(f"The configuration asks for the kernel '{kind}' from the Hub, which is not run.")
+                raise ValueError(f"The config asks for the kernel '{kind}' from the Hub, which is not run.")
         if self.frozen and not (self.cooccurrence or self.average_backbone or self.slot_skip or self.linear_skip):
             raise ValueError(
                 "The head sees nothing: set one of cooccurrence, average_backbone, slot_skip, linear_skip."

@@ -9,9 +9,11 @@ from typing import cast
 import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from .backbones import LOAD_ERRORS, explain_refusal, hub_is_reachable, locate, num_slots
-from .batches import Pending, ahead, length_batches, store, to_cpu, to_device, token_budget
-from .pooling import PooledLayers, pool
+from .backbones import LOAD_ERRORS, Backbone, explain_refusal
+from .batches import Pending, max_tokens_on, prefetch, store, to_cpu, to_device
+from .buckets import bucket_by_length
+from .hub import hub_is_reachable, locate
+from .pooling import PooledLayers
 from .trust import check_backbone, check_ids
 
 # Texts that are tokenised at once for a GPU, while it reads those before, and batches made ahead.
@@ -31,13 +33,18 @@ def resolve_dtype(dtype: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if fast else torch.float32
 
 
+def stand_in(tokenizer: PreTrainedTokenizerBase) -> int:
+    """The id read for a text without tokens, as "" is to a tokenizer without special tokens: nothing has no mean."""
+    return next((i for i in (tokenizer.bos_token_id, tokenizer.eos_token_id) if i is not None), 0)
+
+
 class BackboneEncoder:
     """A frozen language model and its tokenizer, loaded when first used.
 
     Threads may share an encoder. A copy, pickled or not, leaves the loaded backbone behind and loads its own.
 
     Args:
-        spec: A checked backbone dict, see [`fusion_model.backbones.check_backbones`].
+        backbone: Which model, and how it is read.
         folder: Folder or Hub id of the fusion model that carries a bundled backbone.
         revision: Commit of that fusion model.
         device: Where the backbone runs.
@@ -46,28 +53,28 @@ class BackboneEncoder:
 
     def __init__(
         self,
-        spec: dict,
+        backbone: Backbone,
         folder: str | None = None,
         revision: str | None = None,
         device: torch.device | str = "cpu",
         hub: dict | None = None,
     ):
-        self.spec = spec
+        self.backbone = backbone
         self.origin = (folder, revision)
         self.device = torch.device(device)
-        self.dtype = resolve_dtype(spec["dtype"], self.device)
-        self.location, self.load_kwargs = locate(spec, folder, revision)
+        self.dtype = resolve_dtype(backbone.dtype, self.device)
+        self.location, self.load_kwargs = locate(backbone, folder, revision)
         if "local_files_only" not in self.load_kwargs:
             self.load_kwargs |= hub or {}
         self._model: PreTrainedModel | None = None
         self._layers: PooledLayers | None = None
-        self._budget = 0
+        self._max_tokens = 0
         self._tokenizer: PreTrainedTokenizerBase | None = None
         # Only a float16 model is ever changed after it was loaded, see `_in_float32`.
         self._alone = threading.RLock() if self.dtype == torch.float16 else nullcontext()
 
     def __reduce__(self):
-        return (BackboneEncoder, (self.spec, *self.origin, self.device))
+        return (BackboneEncoder, (self.backbone, *self.origin, self.device))
 
     @property
     def model(self) -> PreTrainedModel:
@@ -85,7 +92,7 @@ class BackboneEncoder:
             sample = self._tokenize(["."])[0]
             with LOADING:
                 if self._layers is None:
-                    self._layers = PooledLayers(self.model, self.spec["layers"], self.spec["pooling"], sample)
+                    self._layers = PooledLayers(self.model, self.backbone.layers, self.backbone.pooling, sample)
         return self._layers
 
     @property
@@ -104,7 +111,7 @@ class BackboneEncoder:
     @property
     def width(self) -> int:
         """Numbers in one text's features: slots x hidden size."""
-        return num_slots(self.spec) * self.model.config.hidden_size
+        return self.backbone.num_slots * self.model.config.hidden_size
 
     def encode(self, texts: Sequence[str], progress: Callable[[int], object] | None = None) -> torch.Tensor:
         """Turn texts into features.
@@ -130,7 +137,7 @@ class BackboneEncoder:
             bad = _not_finite(features)
         if bad:
             raise ValueError(
-                f"Backbone '{self.spec['name']}' ({self.spec['model_id']}, {self.dtype}) gives features that do not "
+                f"Backbone '{self.backbone.name}' ({self.backbone.model_id}, {self.dtype}) gives features that do not "
                 f"fit in float16 for the text(s) at index {bad[:5]}. Leave out these texts or another layer."
             )
         return features
@@ -141,41 +148,41 @@ class BackboneEncoder:
         self._load(AutoTokenizer).save_pretrained(folder)
 
     def _load_model(self) -> PreTrainedModel:
-        """Load the backbone and compare it with its spec."""
-        name = self.spec["name"]
-        check_backbone(self._load(AutoConfig), self.location, self.spec["trust_remote_code"])
+        """Load the backbone and compare it with what the config says of it."""
+        name = self.backbone.name
+        check_backbone(self._load(AutoConfig), self.location, self.backbone)
         # predict() may be the first to need it, and what is made in inference mode is of no use outside of it.
         with torch.inference_mode(False):
             model = self._load(AutoModel, dtype=self.dtype, use_safetensors=True).requires_grad_(False).to(self.device)
         depth = model.config.num_hidden_layers + 1
-        wrong = [layer for layer in self.spec["layers"] if not -depth <= layer < depth]
+        wrong = [layer for layer in self.backbone.layers if not -depth <= layer < depth]
         if wrong:
             raise ValueError(f"Backbone '{name}' has hidden states 0 to {depth - 1}, but layers names {wrong}.")
-        if self.spec["hidden_size"] not in (None, model.config.hidden_size):
+        if self.backbone.hidden_size not in (None, model.config.hidden_size):
             raise ValueError(
                 f"Backbone '{name}' has hidden size {model.config.hidden_size}, but the configuration says "
-                f"{self.spec['hidden_size']}: '{self.location}' is not the backbone that the head was trained on."
+                f"{self.backbone.hidden_size}: '{self.location}' is not the backbone that the head was trained on."
             )
         # Not every architecture has a longest input, and many tokenizers do not know their backbone's.
-        self._check_length(getattr(model.config, "max_position_embeddings", None) or self.spec["max_length"])
+        self._check_length(getattr(model.config, "max_position_embeddings", None) or self.backbone.max_length)
         return model
 
     def _check_length(self, longest: int) -> None:
         """Refuse a `max_length` that the backbone cannot read."""
-        if self.spec["max_length"] > longest:
+        if self.backbone.max_length > longest:
             raise ValueError(
-                f"Backbone '{self.spec['name']}': max_length is {self.spec['max_length']}, but the backbone reads at "
+                f"Backbone '{self.backbone.name}': max_length is {self.backbone.max_length}, but the backbone reads at "
                 f"most {longest} tokens. Lower max_length."
             )
 
     def _load(self, auto_class, **kwargs):
         """Call `from_pretrained`, from the cache alone where no Hub answers; its error says what can be done."""
-        options = {"trust_remote_code": self.spec["trust_remote_code"], **self.load_kwargs, **kwargs}
+        options = {"trust_remote_code": self.backbone.trust_remote_code, **self.load_kwargs, **kwargs}
         if "local_files_only" in options or hub_is_reachable():
             try:
                 return auto_class.from_pretrained(self.location, **options)
             except LOAD_ERRORS as error:
-                explained = explain_refusal(error, self.spec["name"], self.location)
+                explained = explain_refusal(error, self.backbone.name, self.location)
                 if explained is None:
                     raise
                 raise explained from error
@@ -195,16 +202,14 @@ class BackboneEncoder:
         if not len(texts):
             return []
         token_ids = self._token_ids(self.tokenizer, list(texts))
-        # A tokenizer without special tokens turns "" into nothing, and nothing cannot be pooled.
-        stand_in = next((i for i in (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id) if i is not None), 0)
-        return [ids or [stand_in] for ids in token_ids]
+        return [ids or [stand_in(self.tokenizer)] for ids in token_ids]
 
     def _token_ids(self, tokenizer, texts: list[str]) -> list[list[int]]:
         """Call the tokenizer, without padding."""
         return tokenizer(
             texts,
             truncation=True,
-            max_length=self.spec["max_length"],
+            max_length=self.backbone.max_length,
             padding=False,
             return_attention_mask=False,
             return_token_type_ids=False,
@@ -222,7 +227,7 @@ class BackboneEncoder:
         batches = self._batches([texts[row] for row in rows])
         waiting: Pending | None = None
         # A GPU is given its next batch before the features of the last one are taken from it.
-        for positions, token_ids in ahead(batches, BATCHES_AHEAD) if self.device.type == "cuda" else batches:
+        for positions, token_ids in prefetch(batches, BATCHES_AHEAD) if self.device.type == "cuda" else batches:
             with self._alone:
                 pooled, event = to_cpu(self._forward_in_memory(token_ids))
             store(features, waiting)
@@ -237,7 +242,7 @@ class BackboneEncoder:
             return
         on_gpu = self.device.type == "cuda"
         vocabulary = len(cast(torch.nn.Embedding, self.model.get_input_embeddings()).weight)
-        self._budget = self._budget or token_budget(self.model, self.device)
+        self._max_tokens = self._max_tokens or max_tokens_on(self.model, self.device)
         # By characters, which is almost by tokens: a GPU can start before all texts are tokenised.
         order = (
             sorted(range(len(texts)), key=lambda row: len(texts[row]), reverse=True) if on_gpu else range(len(texts))
@@ -247,7 +252,7 @@ class BackboneEncoder:
             group = order[start : start + size]
             token_ids = self._tokenize([texts[row] for row in group])
             check_ids(token_ids, vocabulary, self.location)
-            for batch in length_batches([len(ids) for ids in token_ids], self._budget, padded=on_gpu):
+            for batch in bucket_by_length([len(ids) for ids in token_ids], self._max_tokens, padded=on_gpu):
                 yield [group[row] for row in batch], [token_ids[row] for row in batch]
 
     @contextmanager
@@ -280,13 +285,13 @@ class BackboneEncoder:
             return self._forward(token_ids)
         # The failed pass's tensors went with its traceback.
         torch.cuda.empty_cache()
-        self._budget = max(1, self._budget // 2)
+        self._max_tokens = max(1, self._max_tokens // 2)
         half = -(-len(token_ids) // 2)
         try:
             return torch.cat([self._forward(part) for part in (token_ids[:half], token_ids[half:]) if part])
         except torch.OutOfMemoryError as error:
             raise ValueError(
-                f"Backbone '{self.spec['name']}' runs out of memory on {self.device} with {half} text(s) of "
+                f"Backbone '{self.backbone.name}' runs out of memory on {self.device} with {half} text(s) of "
                 f"{max(map(len, token_ids))} tokens. Free memory there, lower max_length or take a smaller backbone."
             ) from error
 
@@ -296,4 +301,4 @@ def _not_finite(features: torch.Tensor) -> list[int]:
     return torch.nonzero(~torch.isfinite(features).all(dim=1)).flatten().tolist()
 
 
-__all__ = ["BackboneEncoder", "pool", "resolve_dtype"]
+__all__ = ["BackboneEncoder", "resolve_dtype", "stand_in"]

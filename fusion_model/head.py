@@ -6,7 +6,6 @@ from typing import cast
 import torch
 from torch import nn
 
-from .backbones import num_slots
 from .configuration_fusion import FusionConfig
 
 
@@ -46,26 +45,6 @@ def blocks(*tensors: torch.Tensor) -> Iterator[tuple[torch.Tensor, ...]]:
     return zip(*(tensor.split(rows) for tensor in tensors), strict=True)
 
 
-class ByteDropout(nn.Dropout):
-    """Dropout at the cost of one random byte a value; `p` is rounded to the next 1/256.
-
-    On a CPU torch's own dropout takes longer than the rest of a training step here: 69 against 7 ms for 512 x 8,064.
-    """
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """`(rows, …)` of any float dtype; the identity outside training."""
-        kept = max(1, 256 - round(256 * self.p))
-        if not self.training or kept == 256:
-            return x
-        mask = torch.empty_like(x, memory_format=torch.contiguous_format)
-        for (block,) in blocks(mask):
-            words = torch.randint(-(2**63), 2**63 - 1, (-(-block.numel() // 8),), device=x.device)
-            # Comparing gives booleans, which a CPU handles slowly; the sign of a difference is as good.
-            below = words.view(torch.uint8)[: block.numel()].to(torch.int16).sub_(kept).bitwise_right_shift_(15)
-            block.copy_(below.view(block.shape)).mul_(-256 / kept)
-        return x * mask if x.requires_grad else mask.mul_(x)
-
-
 class Standardise(nn.Module):
     """Shifts and scales each feature with the training set's mean and deviation, outliers cut at 8 deviations.
 
@@ -91,7 +70,7 @@ class Standardise(nn.Module):
         return result
 
 
-class TunedHead(nn.Module):
+class FineTunedHead(nn.Module):
     """The classification layer that a backbone was fine-tuned with (the form of DistilBertForSequenceClassification).
 
     Args:
@@ -121,19 +100,19 @@ class FusionHead(nn.Module):
     def __init__(self, config: FusionConfig):
         super().__init__()
         self.config = config
-        widths = [spec["hidden_size"] for spec in config.frozen for _ in range(num_slots(spec))]
+        widths = [one.width // one.num_slots for one in config.frozen for _ in range(one.num_slots)]
         # One linear layer a slot; ReLU and dropout follow on all slots at once.
         self.compress = nn.ModuleList(
             nn.Identity() if width == config.fusion_dim else nn.Sequential(nn.Linear(width, config.fusion_dim))
             for width in (widths if config.cooccurrence or config.slot_skip else [])
         )
-        self.dropout = ByteDropout(config.dropout)
-        average = {spec["name"]: spec["hidden_size"] for spec in config.frozen}.get(config.average_backbone, 0)
+        self.dropout = nn.Dropout(config.dropout)
+        average = sum(one.width // one.num_slots for one in config.frozen if one.name == config.average_backbone)
         num_labels = cast(int, config.num_labels)
         fused = config.cooccurrence * len(widths) ** 2 + average + config.slot_skip * len(widths) * config.fusion_dim
         layers: list[nn.Module] = []
         for width in config.hidden_sizes if fused else []:
-            layers += [nn.Linear(fused, width), nn.ReLU(), ByteDropout(config.dropout)]
+            layers += [nn.Linear(fused, width), nn.ReLU(), nn.Dropout(config.dropout)]
             fused = width
         self.classifier = nn.Sequential(*layers, nn.Linear(fused, num_labels)) if fused else None
         self.linear_skip = nn.Linear(sum(widths), num_labels) if config.linear_skip else None
@@ -148,7 +127,7 @@ class FusionHead(nn.Module):
             Logits `(batch, num_labels)`.
         """
         config = self.config
-        raw = [features[spec["name"]] for spec in config.frozen]
+        raw = [features[one.name] for one in config.frozen]
         logits = raw[0].new_zeros(())
         if self.classifier is not None:
             fused = []
@@ -162,8 +141,8 @@ class FusionHead(nn.Module):
                 if config.slot_skip:
                     fused.append(slots.flatten(1))
             if config.average_backbone is not None:
-                spec = next(s for s in config.frozen if s["name"] == config.average_backbone)
-                fused.append(features[spec["name"]].unflatten(1, (num_slots(spec), -1)).mean(dim=1))
+                (slots_of,) = (one.num_slots for one in config.frozen if one.name == config.average_backbone)
+                fused.append(features[config.average_backbone].unflatten(1, (slots_of, -1)).mean(dim=1))
             logits = self.classifier(torch.cat(fused, dim=1))
         if self.linear_skip is not None:
             logits = logits + self.linear_skip(raw[0] if len(raw) == 1 else torch.cat(raw, dim=1))
@@ -172,15 +151,41 @@ class FusionHead(nn.Module):
     def compressed(self, features: dict[str, torch.Tensor]) -> torch.Tensor:
         """All slots at `fusion_dim`: `(batch, slots, fusion_dim)`."""
         result, first = [], 0
-        for spec in self.config.frozen:
-            slots = features[spec["name"]].unflatten(1, (num_slots(spec), spec["hidden_size"]))
-            if spec["hidden_size"] != self.config.fusion_dim:
-                layers = self.compress[first : first + num_slots(spec)]
+        for backbone in self.config.frozen:
+            slots = features[backbone.name].unflatten(1, (backbone.num_slots, -1))
+            if backbone.hidden_size != self.config.fusion_dim:
+                layers = self.compress[first : first + backbone.num_slots]
                 slots = torch.stack([layer(x) for layer, x in zip(layers, slots.unbind(1), strict=True)], dim=1)
                 slots = self.dropout(torch.relu(slots))
             result.append(slots)
-            first += num_slots(spec)
+            first += backbone.num_slots
         return result[0] if len(result) == 1 else torch.cat(result, dim=1)
 
 
-__all__ = ["ByteDropout", "FusionHead", "Standardise", "TunedHead", "cooccurrence", "power_normalise"]
+def combine_logits(
+    head_logits: torch.Tensor | None,
+    tuned_logits: list[torch.Tensor],
+    tfidf_logits: torch.Tensor | None,
+    config: FusionConfig,
+) -> torch.Tensor:
+    """Sum what the parts of the model say: heads, fine-tuned backbones, TF-IDF branch, over the temperature.
+
+    Args:
+        head_logits: `(ensemble, batch, num_labels)`; None where no backbone is frozen.
+        tuned_logits: Of each fine-tuned backbone `(batch, num_labels)`; alone, without frozen ones, they are averaged.
+        tfidf_logits: `(batch, num_labels)`, or None.
+        config: Gives the parts' weights and the temperature.
+
+    Returns:
+        `(batch, num_labels)`.
+    """
+    if head_logits is None:
+        logits = torch.stack(tuned_logits).mean(dim=0)
+    else:
+        logits = sum((config.tuned_weight * one for one in tuned_logits), head_logits.mean(dim=0))
+    if tfidf_logits is not None:
+        logits = logits + config.lexical_weight * tfidf_logits.to(logits.dtype)
+    return logits / config.temperature
+
+
+__all__ = ["FineTunedHead", "FusionHead", "Standardise", "combine_logits", "cooccurrence", "power_normalise"]

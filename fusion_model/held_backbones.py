@@ -43,9 +43,9 @@ class BackboneHolder(PreTrainedModel):
         with self._encoders.lock:
             held = self._encoders.loaded.get(name)
             if held is None or held.device != self.device:
-                spec = next(spec for spec in self.config.backbones if spec["name"] == name)
+                backbone = next(one for one in self.config.backbones if one.name == name)
                 held = BackboneEncoder(
-                    spec,
+                    backbone,
                     folder=self.config.name_or_path,
                     revision=self._revision,
                     device=self.device,
@@ -56,9 +56,9 @@ class BackboneHolder(PreTrainedModel):
 
     def save_pretrained(self, save_directory, is_main_process=True, *args, **kwargs):
         """As in transformers, in one file; bundled backbones are written along, in the place of an earlier model's."""
-        for spec in self.config.backbones:
-            if spec["bundled"] and is_main_process:
-                self._save_backbone(spec["name"], Path(save_directory) / "backbones" / spec["name"])
+        for backbone in self.config.backbones:
+            if backbone.bundled and is_main_process:
+                self._save_backbone(backbone.name, Path(save_directory) / "backbones" / backbone.name)
         super().save_pretrained(save_directory, is_main_process, *args, **{**kwargs, "max_shard_size": "1000GB"})
 
     def _save_backbone(self, name: str, target: Path) -> None:

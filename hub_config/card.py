@@ -7,9 +7,8 @@ from pathlib import Path
 import jinja2
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
+from common.recipes import Recipe
 from fusion_model import FusionConfig
-
-from .recipes import Recipe
 
 TEMPLATE = Path(__file__).parent / "card_template.md"
 # Licence, language and Hub id of the data sets that are known by a short name.
@@ -127,11 +126,11 @@ def write_card(folder: Path, config: FusionConfig, report: dict, recipe: Recipe)
     dataset = DATASETS.get(asked, {"id": hub_id, "licence": None, "title": hub_id or Path(asked).name})
     name = folder.resolve().name
     specs = config.backbones or []
-    bases = list(dict.fromkeys(spec["model_id"] for spec in specs if on_hub(spec["model_id"])))
+    bases = list(dict.fromkeys(backbone.model_id for backbone in specs if on_hub(backbone.model_id)))
     data = ModelCardData(
         # Known for the data sets that are known.
         language="en" if dataset["licence"] else None,
-        license=model_licence(asked, [spec["model_id"] for spec in specs]),
+        license=model_licence(asked, [backbone.model_id for backbone in specs]),
         library_name="transformers",
         pipeline_tag="text-classification",
         base_model=bases or None,
@@ -142,7 +141,9 @@ def write_card(folder: Path, config: FusionConfig, report: dict, recipe: Recipe)
         eval_results=eval_results(report, dataset),
         # base_model takes ids alone, and what was read is one commit of each.
         backbones=[
-            f"{spec['model_id']}@{spec['revision'] or 'as installed'}" for spec in specs if on_hub(spec["model_id"])
+            f"{backbone.model_id}@{backbone.revision or 'as installed'}"
+            for backbone in specs
+            if on_hub(backbone.model_id)
         ]
         or None,
     )
@@ -157,11 +158,11 @@ def write_card(folder: Path, config: FusionConfig, report: dict, recipe: Recipe)
         recipe=recipe,
         split=split,
         runs=len(report["runs"]),
-        frozen=[spec for spec in specs if not spec["tuned"]],
-        tuned=[spec for spec in specs if spec["tuned"]],
+        frozen=[backbone for backbone in specs if not backbone.tuned],
+        tuned=[backbone for backbone in specs if backbone.tuned],
         dataset=dataset,
         metric_names=METRIC_NAMES,
-        llama_notice=LLAMA_NOTICE if uses_llama([spec["model_id"] for spec in specs]) else None,
+        llama_notice=LLAMA_NOTICE if uses_llama([backbone.model_id for backbone in specs]) else None,
         watt_hours=report["timings"]["total_seconds"] * ASSUMED_WATTS / 3600,
         watts=ASSUMED_WATTS,
         multi_label=config.problem_type == "multi_label_classification",

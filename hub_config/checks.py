@@ -120,16 +120,16 @@ def check_config(folder: Path) -> None:
     foreign = sorted(f"{name}.py" for name in code if f"{name}.py" not in CODE)
     if foreign:
         raise PublishError(f"The auto_map of 'config.json' names {foreign}, which is not this project's code.")
-    for spec in backbones:
-        if spec.get("bundled"):
-            if not (folder / "backbones" / spec["name"] / "config.json").is_file():
+    for backbone in backbones:
+        if backbone.bundled:
+            if not (folder / "backbones" / backbone.name / "config.json").is_file():
                 raise PublishError(
-                    f"The backbone '{spec['name']}' is said to be bundled, but 'backbones/{spec['name']}' is missing. "
-                    "Train again with --bundle_backbones."
+                    f"The backbone '{backbone.name}' is bundled, but 'backbones/{backbone.name}' is missing: "
+                    "train again with --bundle_backbones."
                 )
-        elif not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", spec["model_id"]) or Path(spec["model_id"]).exists():
+        elif not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", backbone.model_id) or Path(backbone.model_id).exists():
             raise PublishError(
-                f"The backbone '{spec['name']}' is the folder '{spec['model_id']}' of this machine, which a stranger "
+                f"The backbone '{backbone.name}' is the folder '{backbone.model_id}' of this machine, which a stranger "
                 "does not have. Train with --bundle_backbones, or with the backbone's Hub id."
             )
 

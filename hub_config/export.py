@@ -17,13 +17,17 @@ from typing import Any, Literal
 
 from transformers.utils.logging import disable_progress_bar
 
-import fusion_model.ranking
+import fusion_model.buckets
+import fusion_model.predictions
 import fusion_model.terms
-from extraction.ending import end_with_status
-from fusion_model import FusionForSequenceClassification
+from common.command import end_with_status
+from fusion_model import Backbone, FusionForSequenceClassification
+from fusion_model.encoder import stand_in
 
 DTYPES = ("int8", "float32")
 HERE = Path(__file__).parent / "portable"
+# What an export carries of the published code: files that import neither torch nor transformers.
+CARRIED = (fusion_model.buckets, fusion_model.predictions, fusion_model.terms)
 # Its configuration's mark, without which a folder is not replaced.
 FORMAT = "fusion-onnx-1"
 README = """# An emotion classifier without torch
@@ -60,12 +64,12 @@ def export(folder: str, output: Path, dtype: Literal["int8", "float32"] = "int8"
     with tempfile.TemporaryDirectory(dir=output.parent, prefix="unfinished-") as scratch:
         aside = Path(scratch) / "export"
         aside.mkdir()
-        backbones = [_write_tokenizer(model, spec, aside) for spec in model.config.backbones]
+        backbones = [_write_tokenizer(model, backbone, aside) for backbone in model.config.backbones]
         if model.lexical is not None:
             (aside / "vocabulary.txt").write_bytes(bytes(model.lexical.vocabulary.tolist()))
         name = Path(folder).name if Path(folder).is_dir() else folder
         _write_config(model, backbones, name, dtype, aside / "config.json")
-        for file in (fusion_model.terms.__file__, fusion_model.ranking.__file__, HERE / "predict.py"):
+        for file in (*(module.__file__ for module in CARRIED), HERE / "predict.py"):
             shutil.copy(str(file), aside)
         (aside / "README.md").write_text(README.format(name=name, dtype=dtype), encoding="utf-8")
         write_graph(model, aside / "model.onnx")
@@ -84,20 +88,19 @@ def _is_export(folder: Path) -> bool:
         return False
 
 
-def _write_tokenizer(model: FusionForSequenceClassification, spec: dict, folder: Path) -> dict[str, Any]:
+def _write_tokenizer(model: FusionForSequenceClassification, backbone: Backbone, folder: Path) -> dict[str, Any]:
     """Write a backbone's tokenizer; what the loader must know of the backbone."""
-    tokenizer: Any = model.encoder(spec["name"]).tokenizer
+    tokenizer: Any = model.encoder(backbone.name).tokenizer
     if not tokenizer.is_fast:
-        raise ValueError(f"The tokenizer of '{spec['name']}' has no tokenizer.json, which an export needs.")
-    file = f"tokenizer-{spec['name']}.json"
+        raise ValueError(f"The tokenizer of '{backbone.name}' has no tokenizer.json, which an export needs.")
+    file = f"tokenizer-{backbone.name}.json"
     tokenizer.backend_tokenizer.save(str(folder / file))
     return {
-        "name": spec["name"],
+        "name": backbone.name,
         "tokenizer": file,
-        "max_length": spec["max_length"],
+        "max_length": backbone.max_length,
         "truncation_side": tokenizer.truncation_side,
-        # Read in place of a text without tokens, as in fusion_model/encoder.py.
-        "stand_in": next((i for i in (tokenizer.bos_token_id, tokenizer.eos_token_id) if i is not None), 0),
+        "stand_in": stand_in(tokenizer),
     }
 
 
@@ -127,7 +130,7 @@ def exported(folder: Path, threads: int | None = None) -> Iterator[Any]:
         folder: What `export` wrote.
         threads: See the class.
     """
-    names = ("predict", "ranking", "terms")
+    names = ("predict", *(module.__name__.rpartition(".")[2] for module in CARRIED))
     kept = {name: sys.modules.pop(name) for name in names if name in sys.modules}
     sys.path.insert(0, str(folder))
     try:

@@ -12,28 +12,29 @@ from huggingface_hub import HfApi, constants
 from rich.console import Console
 from rich.markup import escape
 
+from common.recipes import load_recipe
 from extraction.features import extract, pin
 from extraction.sources import load_source
+from fusion_model.backbones import Backbone
 
 from .errors import PublishError
-from .recipes import load_recipe
 from .remote import Target, look, sentences
 
 # Backbones whose licence restricts what may be passed on of their outputs, by a part of their id.
 RESTRICTED = {"llama": "the Llama licence", "gemma": "the Gemma terms"}
 
 
-def check_licences(backbones: list[dict], accept: bool) -> None:
+def check_licences(backbones: list[Backbone], accept: bool) -> None:
     """Refuse backbones whose licence restricts their outputs.
 
     Raises:
         PublishError: names the backbone and its licence, unless `accept` says that it has been read.
     """
-    for spec in backbones:
-        licence = next((name for part, name in RESTRICTED.items() if part in spec["model_id"].lower()), None)
+    for backbone in backbones:
+        licence = next((name for part, name in RESTRICTED.items() if part in backbone.model_id.lower()), None)
         if licence and not accept:
             raise PublishError(
-                f"The features of '{spec['model_id']}' are outputs of a model under {licence}, which restricts what "
+                f"The features of '{backbone.model_id}' are outputs of a model under {licence}, which restricts what "
                 "may be done with them. Read it, and give --accept_licence if you may publish them."
             )
 
@@ -69,12 +70,12 @@ def publish_features(
     api = HfApi()
     state = look(api, target)
     data = load_source(dataset, max_rows=max_rows)
-    specs = [pin(spec) for spec in backbones]
+    specs = [pin(backbone) for backbone in backbones]
     splits = {
         name: concatenate_datasets(
             [
                 split.select_columns(["labels"]),
-                *(extract(split, spec, name=name, cache_dir=cache_dir) for spec in specs),
+                *(extract(split, backbone, name=name, cache_dir=cache_dir) for backbone in specs),
             ],
             axis=1,
         )

@@ -18,7 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 from transformers import TrainingArguments
 
-from fusion_model.backbones import hub_is_reachable
+from fusion_model.hub import hub_is_reachable
 
 from .checks import check_card, check_files, files_of
 from .clean_load import TEXTS

@@ -13,7 +13,7 @@ from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import validate_repo_id
 from huggingface_hub.utils.sha import git_hash, sha_fileobj
 
-from fusion_model.backbones import hub_is_reachable
+from fusion_model.hub import hub_is_reachable
 
 from .errors import PublishError, explain
 

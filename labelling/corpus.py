@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from extraction.errors import DataError
+from common.errors import DataError
 
 from .readers import SUFFIXES, Facts, parquet_facts, parquet_rows, scan_csv, scan_json, text_rows
 

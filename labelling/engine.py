@@ -16,7 +16,7 @@ except ImportError:
 
 import psutil
 
-from extraction.memory import KERNELS
+from common.memory import KERNELS
 
 # Parts travel as a few numbers, and results do not travel at all: Ray's smallest store (75 MiB) is more than enough.
 OBJECT_STORE_BYTES = 80 * 2**20

@@ -9,7 +9,8 @@ from typing import Any
 from huggingface_hub import hf_hub_download, resolve_revision
 from huggingface_hub.errors import HFValidationError
 
-from fusion_model.backbones import check_backbones, hub_is_reachable, num_slots
+from fusion_model.backbones import check_backbones
+from fusion_model.hub import hub_is_reachable
 
 # What a score depends on in a model folder; its code is not run, label.py has the same.
 WEIGHTS_AND_WORDS = (".safetensors", ".json", ".txt", ".model")
@@ -86,13 +87,13 @@ def _labels_and_widths(config: dict[str, Any]) -> tuple[list[str], dict[str, int
     """Label names in order, and each backbone's number of features."""
     labels = [name for _, name in sorted((int(number), name) for number, name in config["id2label"].items())]
     backbones = check_backbones(config["backbones"])
-    return labels, {spec["name"]: num_slots(spec) * spec["hidden_size"] for spec in backbones}
+    return labels, {backbone.name: backbone.width for backbone in backbones}
 
 
 def _digest(folder: Path, config: dict[str, Any]) -> str:
     """sha256 of the configuration, the weights, and the backbones that are folders of this machine."""
     digest = hashlib.sha256()
-    local = [Path(spec["model_id"]) for spec in config["backbones"] if Path(spec["model_id"]).is_dir()]
+    local = [Path(backbone.model_id) for backbone in config["backbones"] if Path(backbone.model_id).is_dir()]
     files = [folder / "config.json", folder / "model.safetensors"]
     for place in (folder / "backbones", *local):
         files += sorted(file for file in place.rglob("*") if file.suffix in WEIGHTS_AND_WORDS and file.is_file())

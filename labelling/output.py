@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from extraction.durable import put, room, write_json
+from common.atomic import put, room, write_json
 
 logger = logging.getLogger(__name__)
 # Readers of Parquet folders pass over names that begin so.

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyarrow.types as pt
 
-from extraction.errors import DataError
+from common.errors import DataError
 
 SUFFIXES = (".parquet", ".csv", ".jsonl", ".ndjson")
 # Rows of a Parquet file that are decoded at a time.

@@ -12,11 +12,10 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from extraction.memory import give_back
+from common.memory import give_back
 from fusion_model import FusionForSequenceClassification
 from fusion_model.modeling_fusion import PREDICT_CHUNK
-from fusion_model.predictions import probabilities, rank
-from fusion_model.ranking import whole_signs
+from fusion_model.predictions import probabilities, rank, whole_signs
 
 from .corpus import read
 from .model import ModelFacts
@@ -118,13 +117,13 @@ class PartLabeller:
 
     def labels(self, texts: list[str], present: np.ndarray) -> list[pa.Array]:
         """Decided labels and all scores of the rows that have a text, null in the others."""
-        scores = probabilities(self.model.logits(texts), self.model.config)
+        config = self.model.config
+        scores = probabilities(self.model.logits(texts).numpy(), config.problem_type == "multi_label_classification")
         decided = iter(
-            [entry["label"] for entry in rank(row, self.model.config, self.job.top_k, self.job.threshold)]
-            for row in scores
+            [entry["label"] for entry in rank(row, config, self.job.top_k, self.job.threshold)] for row in scores
         )
         names = pa.array([next(decided) if has_text else None for has_text in present], pa.list_(pa.string()))
-        return [names, spread(scores.numpy(), present)]
+        return [names, spread(scores, present)]
 
     def features(self, texts: list[str], present: np.ndarray) -> list[pa.Array]:
         """What each backbone sees in the rows that have a text, null in the others."""

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 import train
 import training.run
-from extraction.durable import try_lock
+from common.atomic import try_lock
 from tests.standins import standin
 
 REPO = Path(train.__file__).parent

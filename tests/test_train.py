@@ -10,7 +10,7 @@ import pytest
 from transformers import AutoModel, pipeline
 
 import train
-from hub_config.recipes import names as recipe_names
+from common.recipes import names as recipe_names
 from tests.standins import standin
 
 REPO = Path(train.__file__).parent
@@ -234,7 +234,7 @@ def test_frozen_and_tuned_backbones_are_fused_into_one_model(csv, tmp_path, cach
 
 @pytest.mark.parametrize("recipe", recipe_names())
 def test_every_recipe_says_what_it_is_in_a_sentence(recipe):
-    from hub_config.recipes import load_recipe
+    from common.recipes import load_recipe
 
     assert load_recipe(recipe).description.endswith(".")
 

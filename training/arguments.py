@@ -10,8 +10,9 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import torch
 from transformers import HfArgumentParser, TrainingArguments
 
+from common.recipes import DEFAULT_RECIPE, Recipe, RecipeError, load_recipe
 from extraction.arguments import DataArguments, replace_backbones
-from hub_config.recipes import DEFAULT_RECIPE, Recipe, RecipeError, load_recipe
+from fusion_model.backbones import Backbone
 
 # What a run can be watched by, and its best epoch picked.
 WATCHED = ("loss", "accuracy", "macro_f1", "micro_f1", "weighted_f1")
@@ -125,7 +126,7 @@ class Arguments:
     head: HeadArguments
     training: RecipeArguments
     recipe: Recipe
-    backbones: list[dict]
+    backbones: list[Backbone]
 
 
 Group = TypeVar("Group", DataArguments, HeadArguments, RecipeArguments)

@@ -14,7 +14,7 @@ from torch import nn
 from transformers import Trainer
 from transformers.trainer import TRAINER_STATE_NAME, TRAINING_ARGS_NAME
 
-from extraction.durable import broken_seal, room, seal
+from common.atomic import broken_seal, room, seal
 
 logger = logging.getLogger(__name__)
 

@@ -26,13 +26,14 @@ from transformers import (
     set_seed,
 )
 
+from common.atomic import broken_seal, put, room, seal, try_lock
 from extraction.cache import cache_key
-from extraction.durable import broken_seal, put, room, seal, try_lock
 from extraction.features import WAIT_SECONDS
-from fusion_model.backbones import num_slots
-from fusion_model.encoder import BackboneEncoder, pool
-from fusion_model.head import TunedHead
+from fusion_model.backbones import Backbone
+from fusion_model.encoder import BackboneEncoder
+from fusion_model.head import FineTunedHead
 from fusion_model.modeling_fusion import FusionOutput
+from fusion_model.pooling import pool_slots
 
 from .arguments import RecipeArguments
 from .folder import HEAD_FILE
@@ -47,47 +48,43 @@ class EndToEnd(nn.Module):
     """A backbone whose weights are trained, pooled as an encoder pools, and a classification layer.
 
     Args:
-        backbone: A transformers model.
-        spec: Its pinned backbone dict.
+        model: A transformers model.
+        backbone: What a recipe says of it, pinned.
         num_labels: Number of labels.
     """
 
-    backbone: PreTrainedModel
+    model: PreTrainedModel
 
-    def __init__(self, backbone: PreTrainedModel, spec: dict, num_labels: int):
+    def __init__(self, model: PreTrainedModel, backbone: Backbone, num_labels: int):
         super().__init__()
+        self.model = model
         self.backbone = backbone
-        self.spec = spec
-        self.head = TunedHead(num_slots(spec) * spec["hidden_size"], num_labels)
+        self.head = FineTunedHead(backbone.width, num_labels)
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> FusionOutput:
         """Token ids and mask `(batch, tokens)` to logits `(batch, num_labels)`."""
-        hidden_states = self.backbone(
+        hidden_states = self.model(
             input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True
         ).hidden_states
         mask = attention_mask.bool()
-        lengths = mask.sum(dim=1)
-        features = [
-            pool(hidden_states[layer].float(), mask, lengths, pooling)
-            for layer in self.spec["layers"]
-            for pooling in self.spec["pooling"]
-        ]
-        return FusionOutput(logits=self.head(torch.cat(features, dim=1)))
+        states = [state.float() for state in hidden_states]
+        features = pool_slots(states, self.backbone.layers, self.backbone.pooling, mask, mask.sum(dim=1))
+        return FusionOutput(logits=self.head(features))
 
 
 def finetune(
-    spec: dict,
+    backbone: Backbone,
     data: DatasetDict,
     labels: dict[str, np.ndarray],
     num_labels: int,
     options: RecipeArguments,
     seed: int,
     cache_dir: Path,
-) -> tuple[dict, dict[str, torch.Tensor]]:
+) -> tuple[Backbone, dict[str, torch.Tensor]]:
     """Fine-tune a backbone on the training split; the epoch that is best on validation is kept.
 
     Args:
-        spec: A pinned backbone dict with `tuned` set.
+        backbone: A pinned backbone with `tuned` set.
         data: Splits with the column `text`.
         labels: For each split class ids `(rows,)` or 0/1 `(rows, num_labels)`.
         num_labels: Number of labels.
@@ -96,28 +93,28 @@ def finetune(
         cache_dir: The tuned backbone is kept there and found again by everything that made it.
 
     Returns:
-        The spec of the tuned backbone (a local folder), and the weights of its classification layer.
+        The fine-tuned backbone (a local folder), and the weights of its classification layer.
     """
-    folder = cache_dir / f"{spec['name']}-tuned-{_key(spec, data, labels, num_labels, options, seed)[:24]}"
-    tuned = {**spec, "model_id": str(folder), "revision": None}
+    folder = cache_dir / f"{backbone.name}-tuned-{_key(backbone, data, labels, num_labels, options, seed)[:24]}"
+    tuned = backbone.replace(model_id=str(folder), revision=None)
     cache_dir.mkdir(parents=True, exist_ok=True)
     with _locked(folder, options.process_index == 0) as scratch:
         wrong = broken_seal(folder) if folder.exists() else None
         if wrong is not None:
-            logger.warning(f"{folder} is not used: {wrong}. '{spec['name']}' is fine-tuned again.")
+            logger.warning(f"{folder} is not used: {wrong}. '{backbone.name}' is fine-tuned again.")
             shutil.rmtree(folder)
         if folder.exists():
-            logger.info(f"'{spec['name']}' was fine-tuned before: read from {folder}")
+            logger.info(f"'{backbone.name}' was fine-tuned before: read from {folder}")
             return tuned, load_file(folder / HEAD_FILE)
         if not options.resume:
             shutil.rmtree(scratch, ignore_errors=True)
         with room(cache_dir, "Checkpoints are kept: free some space and run the same command again with --resume."):
-            model, tokenizer = _train(spec, data, labels, num_labels, options, seed, scratch / "checkpoints")
+            model, tokenizer = _train(backbone, data, labels, num_labels, options, seed, scratch / "checkpoints")
             head = {name: value.detach().cpu().contiguous() for name, value in model.head.state_dict().items()}
             if options.process_index == 0:
                 result = scratch / "model"
                 shutil.rmtree(result, ignore_errors=True)
-                model.backbone.save_pretrained(result)
+                model.model.save_pretrained(result)
                 tokenizer.save_pretrained(result)
                 save_file(head, result / HEAD_FILE)
                 seal(result)
@@ -127,7 +124,12 @@ def finetune(
 
 
 def _key(
-    spec: dict, data: DatasetDict, labels: dict[str, np.ndarray], num_labels: int, options: RecipeArguments, seed: int
+    backbone: Backbone,
+    data: DatasetDict,
+    labels: dict[str, np.ndarray],
+    num_labels: int,
+    options: RecipeArguments,
+    seed: int,
 ) -> str:
     """Everything that decides what the tuned backbone becomes, as a hash: a trial must not pass for the real run."""
     trainer = _trainer_arguments(options, labels["train"].ndim == 2, seed, Path())
@@ -144,7 +146,7 @@ def _key(
     }
     key = hashlib.sha256(json.dumps(recipe, sort_keys=True, default=str).encode())
     for name in ("train", "validation"):
-        key.update(cache_key(data[name]["text"][:], spec, torch.device("cpu")).encode() + labels[name].tobytes())
+        key.update(cache_key(data[name]["text"][:], backbone, torch.device("cpu")).encode() + labels[name].tobytes())
     return key.hexdigest()
 
 
@@ -170,7 +172,7 @@ def _locked(folder: Path, main: bool) -> Iterator[Path]:
 
 
 def _train(
-    spec: dict,
+    backbone: Backbone,
     data: DatasetDict,
     labels: dict[str, np.ndarray],
     num_labels: int,
@@ -180,13 +182,13 @@ def _train(
 ) -> tuple[EndToEnd, PreTrainedTokenizerBase]:
     """The Trainer's part."""
     set_seed(seed)
-    encoder = BackboneEncoder({**spec, "dtype": "float32"})
+    encoder = BackboneEncoder(backbone.replace(dtype="float32"))
     tokenizer = encoder.tokenizer
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    model = EndToEnd(encoder.model.requires_grad_(True), spec, num_labels)
+    model = EndToEnd(encoder.model.requires_grad_(True), backbone, num_labels)
     if options.finetune_freeze_embeddings:
-        model.backbone.get_input_embeddings().requires_grad_(False)
+        model.model.get_input_embeddings().requires_grad_(False)
     shown = datasets.is_progress_bar_enabled()
     datasets.disable_progress_bars()
     splits = {name: _tokenize(data[name], labels[name], encoder) for name in ("train", "validation")}

@@ -39,18 +39,18 @@ def write_model(
     backbones = []
     # Written aside first: the model may have been loaded from this very folder.
     with tempfile.TemporaryDirectory(dir=folder, prefix="unfinished-") as scratch:
-        for spec in model.config.backbones:
-            if bundle_backbones or spec["tuned"] or spec["bundled"]:
-                model.encoder(spec["name"]).save(Path(scratch) / "backbones" / spec["name"])
-                origin = (base_ids or {}).get(spec["name"], spec["model_id"])
+        for backbone in model.config.backbones:
+            if bundle_backbones or backbone.tuned or backbone.bundled:
+                model.encoder(backbone.name).save(Path(scratch) / "backbones" / backbone.name)
+                origin = (base_ids or {}).get(backbone.name, backbone.model_id)
                 # A path of this machine means nothing on another; bundled files are found by the backbone's name.
-                spec = {**spec, "bundled": True, "model_id": spec["name"] if Path(origin).is_dir() else origin}
-            elif Path(spec["model_id"]).is_dir():
+                backbone = backbone.replace(bundled=True, model_id=backbone.name if Path(origin).is_dir() else origin)
+            elif Path(backbone.model_id).is_dir():
                 # Found from any working directory; a path that climbs out of where it starts is not followed.
-                spec = {**spec, "model_id": str(Path(spec["model_id"]).resolve())}
-            backbones.append(spec)
+                backbone = backbone.replace(model_id=str(Path(backbone.model_id).resolve()))
+            backbones.append(backbone)
         shutil.rmtree(folder / "backbones", ignore_errors=True)
-        if any(spec["bundled"] for spec in backbones):
+        if any(backbone.bundled for backbone in backbones):
             os.replace(Path(scratch) / "backbones", folder / "backbones")
     model.config.backbones = backbones
     model.config.custom_pipelines = PIPELINE

@@ -12,12 +12,14 @@ from torch import nn
 from transformers import EarlyStoppingCallback, PrinterCallback, set_seed
 
 from fusion_model import FusionConfig, FusionForSequenceClassification
+from fusion_model.backbones import Backbone
 from fusion_model.encoder import resolve_dtype
 from fusion_model.head import FusionHead, Standardise
-from fusion_model.lexical import LexicalChannel
+from fusion_model.tfidf import TfidfBranch
 
 from .arguments import WATCHED, Arguments, RecipeArguments
 from .checkpoints import ResumableTrainer
+from .dropout import use_byte_dropout
 from .evaluation import metric
 from .feed import FeatureColumn, FeatureDataset, ready_batch
 from .losses import LOSSES, class_balanced_weights
@@ -26,7 +28,7 @@ from .watch import EpochLines, LossWatch
 
 
 def build_config(
-    arguments: Arguments, backbones: list[dict], label_names: list[str], multi_label: bool
+    arguments: Arguments, backbones: list[Backbone], label_names: list[str], multi_label: bool
 ) -> FusionConfig:
     """The model's configuration: the recipe's head over pinned backbones, without thresholds yet."""
     head = {name: value for name, value in vars(arguments.head).items()}
@@ -44,7 +46,7 @@ def build_config(
 def build_model(
     config: FusionConfig,
     columns: dict[str, FeatureColumn],
-    lexical: LexicalChannel | None,
+    lexical: TfidfBranch | None,
     tuned_heads: dict[str, dict[str, torch.Tensor]],
     prior: torch.Tensor,
 ) -> FusionForSequenceClassification:
@@ -61,6 +63,7 @@ def build_model(
     if lexical is not None:
         config.lexical_terms, config.lexical_bytes = len(lexical.idf), len(lexical.vocabulary)
     model = FusionForSequenceClassification(config)
+    use_byte_dropout(model)
     if model.lexical is not None and lexical is not None:
         model.lexical.load_state_dict(lexical.state_dict())
     for name, weights in tuned_heads.items():

@@ -17,7 +17,7 @@ from datasets import DatasetDict
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from extraction.durable import broken_seal, put, room, seal, sync, try_lock, write_json
+from common.atomic import broken_seal, put, room, seal, sync, try_lock, write_json
 from fusion_model import FusionConfig
 
 from .arguments import Arguments

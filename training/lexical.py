@@ -9,7 +9,8 @@ from scipy import sparse
 from sklearn.feature_extraction.text import TfidfTransformer
 from torch.nn import functional as F
 
-from fusion_model.lexical import SEPARATOR, WORD, LexicalChannel, pieces_of_word
+from fusion_model.terms import SEPARATOR, WORD, pieces_of_word
+from fusion_model.tfidf import TfidfBranch
 
 # A term must occur in so many training texts.
 FEWEST_WORD_TEXTS = 2
@@ -17,7 +18,7 @@ FEWEST_PIECE_TEXTS = 5
 ITERATIONS = 60
 
 
-def fit_lexical(texts: list[str], labels: np.ndarray, num_labels: int, c: float) -> LexicalChannel:
+def fit_lexical(texts: list[str], labels: np.ndarray, num_labels: int, c: float) -> TfidfBranch:
     """Fit a lexical channel on the training set.
 
     Args:
@@ -46,7 +47,7 @@ def fit_lexical(texts: list[str], labels: np.ndarray, num_labels: int, c: float)
     targets = labels if labels.ndim == 2 else np.eye(num_labels, dtype=np.float32)[labels]
     weight, bias = fit_linear(vectors, targets, c, multi_label=labels.ndim == 2)
     encoded = SEPARATOR.join(terms).encode("utf-8")
-    channel = LexicalChannel(len(terms), len(encoded), num_labels)
+    channel = TfidfBranch(len(terms), len(encoded), num_labels)
     state = channel.state_dict()
     state["vocabulary"].copy_(state["vocabulary"].new_tensor(list(encoded)))
     for name, value in (("idf", np.concatenate([weigh.idf_ for weigh in weights])), ("weight", weight), ("bias", bias)):
@@ -61,7 +62,7 @@ def _counted(texts: list[str]) -> list[tuple[list[str], sparse.csr_matrix, int]]
     whatever the number of texts that it is in, and the rest are matrix products (43,410 texts: 2 in place of 9 s).
 
     Returns:
-        For words and for pieces: terms as `fusion_model.lexical` names them, float32 counts `(texts, terms)`, and the
+        For words and for pieces: terms as `fusion_model.tfidf` names them, float32 counts `(texts, terms)`, and the
         least number of texts that a term must be in.
     """
     number_of: dict[str, int] = {}

@@ -7,8 +7,8 @@ import torch
 from datasets import DatasetDict
 
 from extraction.features import default_cache_dir, extract, pin
-from fusion_model import BackboneEncoder, FusionForSequenceClassification
-from fusion_model.lexical import LexicalChannel
+from fusion_model import Backbone, BackboneEncoder, FusionForSequenceClassification
+from fusion_model.tfidf import TfidfBranch
 
 from .arguments import Arguments
 from .evaluation import Calibration, calibrate, score
@@ -46,7 +46,7 @@ class Material:
     labels: dict[str, np.ndarray]
     label_names: list[str]
     feeds: dict[str, FeatureDataset]
-    lexical: LexicalChannel | None
+    lexical: TfidfBranch | None
 
     @property
     def multi_label(self) -> bool:
@@ -57,17 +57,17 @@ class Material:
 def extract_all(arguments: Arguments, data: DatasetDict) -> dict[str, dict[str, FeatureColumn]]:
     """Features of every split for every frozen backbone; the arguments' backbones are pinned on the way."""
     device = arguments.training.device
-    arguments.backbones = [pin(spec) for spec in arguments.backbones]
+    arguments.backbones = [pin(backbone) for backbone in arguments.backbones]
     cache_dir = arguments.data.cache_path
     columns: dict[str, dict[str, FeatureColumn]] = {name: {} for name in data}
-    for spec in arguments.backbones:
-        if spec["tuned"]:
+    for backbone in arguments.backbones:
+        if backbone.tuned:
             continue
         # One encoder for all splits, loaded only if a split is not in the cache; one backbone in memory at a time.
-        encoder = BackboneEncoder(spec, device=device)
+        encoder = BackboneEncoder(backbone, device=device)
         for name, split in data.items():
-            features = extract(split, spec, name=name, cache_dir=cache_dir, device=device, encoder=encoder)
-            columns[name][spec["name"]] = FeatureColumn(features)
+            features = extract(split, backbone, name=name, cache_dir=cache_dir, device=device, encoder=encoder)
+            columns[name][backbone.name] = FeatureColumn(features)
     return columns
 
 
@@ -96,7 +96,7 @@ def train_run(arguments: Arguments, material: Material, job: Job, seed: int) -> 
 
 def _tune_backbones(
     arguments: Arguments, material: Material, seed: int
-) -> tuple[list[dict], dict[str, dict[str, torch.Tensor]]]:
+) -> tuple[list[Backbone], dict[str, dict[str, torch.Tensor]]]:
     """Fine-tune the backbones that the recipe marks so, and add what they see in the evaluation splits to the feeds.
 
     Returns:
@@ -105,25 +105,27 @@ def _tune_backbones(
     options = arguments.training
     cache_dir = arguments.data.cache_path or default_cache_dir()
     backbones, heads = [], {}
-    for spec in arguments.backbones:
-        name = spec["name"]
-        if spec["tuned"]:
+    for backbone in arguments.backbones:
+        name = backbone.name
+        if backbone.tuned:
             chosen = seed if options.finetune_seed is None else options.finetune_seed
             num_labels = len(material.label_names)
-            spec, heads[name] = finetune(spec, material.data, material.labels, num_labels, options, chosen, cache_dir)
-            encoder = BackboneEncoder(spec, device=options.device)
+            backbone, heads[name] = finetune(
+                backbone, material.data, material.labels, num_labels, options, chosen, cache_dir
+            )
+            encoder = BackboneEncoder(backbone, device=options.device)
             for split, feed in material.feeds.items():
                 if split != "train":
                     features = extract(
                         material.data[split],
-                        spec,
+                        backbone,
                         name=split,
                         cache_dir=cache_dir,
                         device=options.device,
                         encoder=encoder,
                     )
                     feed.columns[name] = FeatureColumn(features)
-        backbones.append(spec)
+        backbones.append(backbone)
     return backbones, heads
 
 

@@ -10,9 +10,10 @@ import torch
 from torch import nn
 from torch.export import Dim
 
-from fusion_model import BackboneEncoder, FusionForSequenceClassification
-from fusion_model.encoder import pool
-from fusion_model.lexical import LexicalChannel
+from fusion_model import Backbone, BackboneEncoder, FusionForSequenceClassification
+from fusion_model.head import combine_logits
+from fusion_model.pooling import pool_slots
+from fusion_model.tfidf import TfidfBranch, weigh
 
 # Encoders whose export is tested. Others may work, and are refused until somebody has looked.
 ARCHITECTURES = ("bert", "distilbert", "roberta")
@@ -40,7 +41,7 @@ class Classifier(nn.Module):
         super().__init__()
         self.config = model.config
         self.model = model.float().eval()
-        self.backbones = nn.ModuleDict({spec["name"]: load_backbone(model, spec) for spec in model.config.backbones})
+        self.backbones = nn.ModuleDict({one.name: load_backbone(model, one) for one in model.config.backbones})
 
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
         """Classify.
@@ -54,64 +55,49 @@ class Classifier(nn.Module):
             Float32 logits `(batch, num_labels)`, as `FusionForSequenceClassification.logits` gives them.
         """
         features = {}
-        for number, spec in enumerate(self.config.backbones):
+        for number, backbone in enumerate(self.config.backbones):
             ids, mask = inputs[2 * number], inputs[2 * number + 1]
-            features[spec["name"]] = self._read(spec, ids, mask)
+            features[backbone.name] = self._read(backbone, ids, mask)
         tuned = [head(features.pop(name)) for name, head in self.model.tuned_heads.items()]
         for name, layer in self.model.standardise.items():
             # Written out: the layer's own forward works in place, row block by row block.
             features[name] = ((features[name] - layer.mean) * layer.scale).clamp(-8, 8)
-        members = [head(features) for head in self.model.heads]
-        logits = torch.stack(members or tuned).mean(dim=0)
-        if members:
-            logits = sum((self.config.tuned_weight * one for one in tuned), logits)
-        if self.model.lexical is not None:
-            logits = logits + self.config.lexical_weight * self._lexical(inputs[0].shape[0], *inputs[-3:])
-        return logits / self.config.temperature
+        heads = torch.stack([head(features) for head in self.model.heads]) if len(self.model.heads) else None
+        tfidf = self._tfidf(inputs[0].shape[0], *inputs[-3:]) if self.model.lexical is not None else None
+        return combine_logits(heads, tuned, tfidf, self.config)
 
-    def _read(self, spec: dict, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def _read(self, backbone: Backbone, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Features `(batch, slots * hidden_size)` of one backbone."""
-        outputs = self.backbones[spec["name"]](input_ids=ids, attention_mask=mask, output_hidden_states=True)
-        lengths, real = mask.sum(dim=1), mask.bool()
-        slots = [
-            last(hidden, lengths) if pooling == "last" else pool(hidden, real, lengths, pooling)
-            for hidden in (outputs.hidden_states[layer] for layer in spec["layers"])
-            for pooling in spec["pooling"]
-        ]
-        return torch.cat(slots, dim=1)
+        outputs = self.backbones[backbone.name](input_ids=ids, attention_mask=mask, output_hidden_states=True)
+        return pool_slots(outputs.hidden_states, backbone.layers, backbone.pooling, mask.bool(), mask.sum(dim=1))
 
-    def _lexical(self, batch: int, rows: torch.Tensor, counts: torch.Tensor, bags: torch.Tensor) -> torch.Tensor:
-        """What `LexicalChannel.forward` computes, in operations that ONNX has."""
-        channel = cast(LexicalChannel, self.model.lexical)
-        values = (1 + counts.float().log()) * channel.idf.index_select(0, rows)
+    def _tfidf(self, batch: int, rows: torch.Tensor, counts: torch.Tensor, bags: torch.Tensor) -> torch.Tensor:
+        """What `TfidfBranch.forward` computes, in operations that ONNX has."""
+        branch = cast(TfidfBranch, self.model.lexical)
         # Sums as products with 0 and 1: onnxruntime adds to one place from several threads at once, and loses some.
         in_bag = (bags == torch.arange(2 * batch)[:, None]).float()
-        squares = in_bag @ values[:, None] ** 2
-        values = values / squares.sqrt().clamp_min(1e-12).squeeze(1)[bags]
+        idf = branch.idf.index_select(0, rows)
+        values = weigh(counts.float(), idf, bags, lambda x: (in_bag @ x[:, None]).squeeze(1))
         in_text = in_bag.view(batch, 2, -1).sum(dim=1)
-        return in_text @ (values[:, None] * nn.functional.embedding(rows, channel.weight)) + channel.bias
+        return in_text @ (values[:, None] * nn.functional.embedding(rows, branch.weight)) + branch.bias
 
 
-def last(hidden: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-    """`pool` of the last real token, `(batch, tokens, hidden_size)` -> `(batch, hidden_size)`, for any batch."""
-    return hidden.gather(1, (lengths - 1)[:, None, None].expand(-1, 1, hidden.shape[2])).squeeze(1)
-
-
-def load_backbone(model: FusionForSequenceClassification, spec: dict) -> nn.Module:
+def load_backbone(model: FusionForSequenceClassification, backbone: Backbone) -> nn.Module:
     """A backbone in float32, if its export is tested."""
-    spec = {**spec, "dtype": "float32"}
-    backbone = BackboneEncoder(spec, folder=model.config.name_or_path, revision=model._revision).model
-    if backbone.config.model_type not in ARCHITECTURES:
+    encoder = BackboneEncoder(
+        backbone.replace(dtype="float32"), folder=model.config.name_or_path, revision=model._revision
+    )
+    if encoder.model.config.model_type not in ARCHITECTURES:
         raise ExportError(
-            f"The backbone '{spec['name']}' is of the type '{backbone.config.model_type}': expected one of "
+            f"The backbone '{backbone.name}' is of the type '{encoder.model.config.model_type}': expected one of "
             f"{list(ARCHITECTURES)}. A language model of billions of weights needs torch and a GPU anyway."
         )
-    return backbone
+    return encoder.model
 
 
 def input_names(model: FusionForSequenceClassification) -> list[str]:
     """Names of the graph's inputs, in order."""
-    names = [f"{spec['name']}_{part}" for spec in model.config.backbones for part in ("input_ids", "attention_mask")]
+    names = [f"{one.name}_{part}" for one in model.config.backbones for part in ("input_ids", "attention_mask")]
     return names + list(TERMS if model.lexical is not None else ())
 
 
@@ -129,9 +115,9 @@ def write_graph(model: FusionForSequenceClassification, file: Path) -> None:
     batch, terms = Dim("batch"), Dim("terms")
     example: list[torch.Tensor] = []
     shapes: list[dict] = []
-    for spec in model.config.backbones:
-        tokens = Dim(f"{spec['name']}_tokens", max=spec["max_length"])
-        mask = torch.ones(EXAMPLE_BATCH, min(EXAMPLE_TOKENS, spec["max_length"]), dtype=torch.long)
+    for backbone in model.config.backbones:
+        tokens = Dim(f"{backbone.name}_tokens", max=backbone.max_length)
+        mask = torch.ones(EXAMPLE_BATCH, min(EXAMPLE_TOKENS, backbone.max_length), dtype=torch.long)
         example += [mask, mask.clone()]
         shapes += [{0: batch, 1: tokens}] * 2
     if model.lexical is not None:

@@ -15,7 +15,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import onnxruntime
-from ranking import check_choice, check_texts, rank
+from buckets import bucket_by_length
+from predictions import check_choice, check_texts, probabilities, rank
 from terms import TermCounter
 from tokenizers import Tokenizer
 
@@ -67,7 +68,7 @@ class Classifier:
             for backbone, tokenizer in zip(self.config.backbones, self.tokenizers, strict=True)
         ]
         logits = np.empty((len(texts), len(self.config.labels)), np.float32)
-        for batch in batches([len(row) for row in ids[0]]):
+        for batch in bucket_by_length([len(row) for row in ids[0]], BATCH_TOKENS):
             inputs: dict[str, np.ndarray] = {}
             for backbone, rows in zip(self.config.backbones, ids, strict=True):
                 inputs |= padded(backbone["name"], [rows[row] for row in batch])
@@ -79,18 +80,18 @@ class Classifier:
         return logits
 
     def predict(
-        self, texts: list[str], top_k: int | str | None = "decided", threshold: float | None = None
+        self, texts: list[str], top_k: int | str | None = "predicted", threshold: float | None = None
     ) -> list[list[dict]]:
         """Emotions of raw texts, as the model's own `predict` gives them.
 
         Args:
             texts: Any number of strings.
-            top_k: "decided" for the labels that the model asserts, by each label's own threshold; a number for so many
-                best labels; None for all labels.
+            top_k: "predicted" for the labels that the model predicts, by each label's own threshold; a number for so
+                many best labels; None for all labels.
             threshold: One probability to use in place of the labels' own thresholds.
 
         Returns:
-            For each text a list of `{"label": str, "score": float}`, highest score first; "decided" may be empty.
+            For each text a list of `{"label": str, "score": float}`, highest score first; "predicted" may be empty.
 
         Raises:
             ValueError: an input is not a string, or a parameter is out of range.
@@ -100,23 +101,7 @@ class Classifier:
 
     def probabilities(self, texts: list[str]) -> np.ndarray:
         """Sigmoid for several labels a text, softmax for one: `(len(texts), num_labels)`."""
-        logits = self.logits(texts)
-        if self.config.problem_type == "multi_label_classification":
-            return 1 / (1 + np.exp(-logits))
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return powers / powers.sum(axis=1, keepdims=True)
-
-
-def batches(lengths: list[int]) -> list[list[int]]:
-    """Row numbers, longest text first, in batches of one length within `BATCH_TOKENS`, so that nothing is padded."""
-    result: list[list[int]] = []
-    for row in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
-        last = result[-1] if result else []
-        if last and lengths[last[0]] == lengths[row] and (len(last) + 1) * lengths[row] <= BATCH_TOKENS:
-            last.append(row)
-        else:
-            result.append([row])
-    return result
+        return probabilities(self.logits(texts), self.config.problem_type == "multi_label_classification")
 
 
 def padded(name: str, ids: list[list[int]]) -> dict[str, np.ndarray]:

@@ -9,7 +9,6 @@ import jinja2
 from huggingface_hub import ModelCard, SpaceCard, SpaceCardData
 
 from fusion_model import FusionConfig
-from fusion_model.backbones import PACKAGED
 
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "requirements.txt"
@@ -69,9 +68,9 @@ def _requirements(config: FusionConfig) -> str:
     """Pins of what the demo imports, and of the packages that carry the model's backbones."""
     known = pins()
     packages = [
-        PACKAGED[spec["model_id"]][0].replace("_", "-")
-        for spec in config.backbones
-        if not spec["bundled"] and spec["model_id"] in PACKAGED
+        str(backbone.package).partition("/")[0].replace("_", "-")
+        for backbone in config.backbones
+        if not backbone.bundled and backbone.package is not None
     ]
     return "".join(f"{name}=={known[name]}\n" for name in (*NEEDED, *dict.fromkeys(packages)))
 
@@ -81,9 +80,9 @@ def _card(config: FusionConfig, model_id: str, model_folder: Path, title: str, c
     model_card = model_folder / "README.md"
     about_model = ModelCard.load(model_card).data.to_dict() if model_card.is_file() else {}
     backbones = [
-        spec["model_id"]
-        for spec in config.backbones
-        if not spec["bundled"] and spec["model_id"] not in PACKAGED and not Path(spec["model_id"]).exists()
+        backbone.model_id
+        for backbone in config.backbones
+        if not backbone.bundled and backbone.package is None and not Path(backbone.model_id).exists()
     ]
     data = SpaceCardData(
         title=title,

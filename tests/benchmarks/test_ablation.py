@@ -9,7 +9,7 @@ import yaml
 
 import train
 from benchmarks import ablation
-from hub_config.recipes import FOLDER, load_recipe
+from common.recipes import FOLDER, load_recipe
 
 
 def recipe(name: str) -> dict:

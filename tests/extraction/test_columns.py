@@ -5,8 +5,8 @@ import logging
 import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
+from common.errors import DataError
 from extraction.columns import normalise
-from extraction.errors import DataError
 
 TEXTS = ["what a day", "the door stuck again", "seven letters at once", "nobody called"]
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from extraction.durable import DiskFullError, broken_seal, put, room, seal, try_lock, write_json
+from common.atomic import DiskFullError, broken_seal, put, room, seal, try_lock, write_json
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from extraction.ending import GRACE_SECONDS, end_with_status
+from common.command import GRACE_SECONDS, end_with_status
 
 
 def test_an_error_is_one_sentence_and_status_1(capsys):

@@ -17,9 +17,9 @@ from datasets import Dataset, List, Value
 from transformers import T5Config
 
 import extraction.cache
-from extraction.durable import DiskFullError
+from common.atomic import DiskFullError
+from common.memory import KERNELS
 from extraction.features import cache_key, default_cache_dir, extract, pin, plan
-from extraction.memory import KERNELS
 from fusion_model.backbones import check_backbones
 from fusion_model.encoder import BackboneEncoder
 
@@ -294,9 +294,9 @@ def test_a_run_that_died_while_it_wrote_a_record_leaves_nothing_behind(spec, tmp
 import os
 from pathlib import Path
 from datasets import Dataset
-import extraction.durable
+import common.atomic
 from extraction.features import extract
-extraction.durable.sync = lambda path: os._exit(9) if "unfinished-" in path.name else None
+common.atomic.sync = lambda path: os._exit(9) if "unfinished-" in path.name else None
 extract(Dataset.from_dict({{"text": {TEXTS[:2]!r}}}), {spec!r}, cache_dir=Path({str(tmp_path)!r}))
 """
     assert subprocess.run([sys.executable, "-c", died], capture_output=True).returncode == 9

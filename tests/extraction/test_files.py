@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from extraction.errors import DataError
+from common.errors import DataError
 from extraction.files import read_file
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from extraction.errors import DataError
+from common.errors import DataError
 from extraction.labels import check_count, find_separator, in_order, read_labels
 
 

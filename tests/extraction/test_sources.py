@@ -8,7 +8,7 @@ import pyarrow.parquet
 import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 
-from extraction.errors import DataError
+from common.errors import DataError
 from extraction.sources import _situations, load_source
 from extraction.splits import is_multi_label, label_names
 

@@ -5,7 +5,7 @@ import logging
 import numpy as np
 import pytest
 
-from extraction.errors import DataError
+from common.errors import DataError
 from extraction.sources import load_source
 from extraction.splits import label_matrix, label_names
 

@@ -6,19 +6,20 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from fusion_model.batches import GPU_BATCH_TOKENS, affordable_tokens, ahead, length_batches
+from fusion_model.batches import GPU_BATCH_TOKENS, affordable_tokens, prefetch
+from fusion_model.buckets import bucket_by_length
 
 LENGTHS = [3, 9, 3, 9, 10, 3, 1, 40]
 
 
 def test_on_a_cpu_a_batch_has_one_length_and_keeps_to_the_budget():
-    batches = list(length_batches(LENGTHS, budget=8, padded=False))
+    batches = list(bucket_by_length(LENGTHS, budget=8, padded=False))
     assert batches == [[7], [4], [1], [3], [0, 2], [5], [6]]
 
 
 def test_on_a_gpu_similar_lengths_go_together_and_padding_stays_small():
     lengths = torch.randint(1, 129, (5000,), generator=torch.Generator().manual_seed(0)).tolist()
-    batches = list(length_batches(lengths, budget=4096, padded=True))
+    batches = list(bucket_by_length(lengths, budget=4096, padded=True))
     assert sorted(row for batch in batches for row in batch) == list(range(5000))
     sizes = [[lengths[row] for row in batch] for batch in batches]
     assert all(max(size) * len(size) <= 4096 for size in sizes)
@@ -41,7 +42,7 @@ def test_what_is_made_ahead_keeps_its_order_and_is_made_in_another_thread():
             threads.add(threading.current_thread().name)
             yield number
 
-    assert list(ahead(numbers(), 3)) == list(range(20))
+    assert list(prefetch(numbers(), 3)) == list(range(20))
     assert threading.current_thread().name not in threads
 
 
@@ -50,7 +51,7 @@ def test_an_error_ahead_reaches_the_reader_after_what_came_before_it():
         yield 1
         raise KeyError("two")
 
-    items = ahead(numbers(), 3)
+    items = prefetch(numbers(), 3)
     assert next(items) == 1
     with pytest.raises(KeyError, match="two"):
         next(items)

@@ -7,7 +7,8 @@ from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig
 
 from fusion_model import FusionConfig, FusionForSequenceClassification
-from fusion_model.backbones import check_backbones, locate
+from fusion_model.backbones import check_backbones
+from fusion_model.hub import locate
 
 BACKBONE = {"name": "bert", "model_id": "some/bert", "hidden_size": 32}
 
@@ -51,7 +52,7 @@ def test_two_configurations_share_no_lists():
     first.hidden_sizes.append(9)
     assert second.backbones[0]["layers"] == [-1]
     assert second.hidden_sizes == [1024, 256]
-    assert check_backbones([BACKBONE])[0]["layers"] == [-1]
+    assert check_backbones([BACKBONE])[0].layers == [-1]
     assert "layers" not in BACKBONE
 
 

@@ -7,8 +7,8 @@ import torch
 from transformers import AutoModel, AutoTokenizer, LlamaModel
 
 from fusion_model.backbones import check_backbones
-from fusion_model.encoder import BackboneEncoder, pool
-from fusion_model.pooling import PooledLayers
+from fusion_model.encoder import BackboneEncoder
+from fusion_model.pooling import PooledLayers, pool
 
 OVERFLOW = 900  # found by trial
 LONG = "the night may bring what it did not expect and I hate it so much " * 36  # 500 words
@@ -97,7 +97,7 @@ def test_padding_as_on_a_gpu_does_not_change_features(tiny_bert, tiny_roberta, t
         encoder = encoder_of(folder, layers=[-1], pooling=["mean", "max", "cls", "last"])
         one_length = encoder.encode(texts)
         with monkeypatch.context() as patch:
-            patch.setattr("fusion_model.encoder.length_batches", lambda lengths, *a, **k: [range(len(lengths))])
+            patch.setattr("fusion_model.encoder.bucket_by_length", lambda lengths, *a, **k: [range(len(lengths))])
             torch.testing.assert_close(encoder.encode(texts), one_length, atol=2e-3, rtol=1e-3)
 
 

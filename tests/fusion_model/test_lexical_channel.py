@@ -8,7 +8,8 @@ import torch
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from fusion_model.lexical import LexicalChannel, pieces_of, words_of
+from fusion_model.terms import pieces_of, words_of
+from fusion_model.tfidf import TfidfBranch
 from training.lexical import FEWEST_PIECE_TEXTS, FEWEST_WORD_TEXTS, fit_lexical
 
 UNSEEN = [
@@ -23,7 +24,7 @@ UNSEEN = [
 
 
 @pytest.fixture(scope="module")
-def fitted(texts) -> tuple[LexicalChannel, list[str]]:
+def fitted(texts) -> tuple[TfidfBranch, list[str]]:
     train = [*texts * 2, *(f"{a} {b}" for a in texts for b in texts[:3])]
     labels = np.random.default_rng(3).integers(0, 4, len(train))
     return fit_lexical(train, labels, 4, c=2.0), train
@@ -62,7 +63,7 @@ def test_a_text_scores_the_same_alone_and_in_company(fitted):
 
 def test_the_vocabulary_travels_in_the_state_dict_and_its_index_is_built_once(fitted):
     channel, _ = fitted
-    twin = LexicalChannel(len(channel.idf), len(channel.vocabulary), 4)
+    twin = TfidfBranch(len(channel.idf), len(channel.vocabulary), 4)
     twin.load_state_dict(channel.state_dict())
     torch.testing.assert_close(twin(UNSEEN), channel(UNSEEN), atol=0, rtol=0)
     assert twin.index is twin.index

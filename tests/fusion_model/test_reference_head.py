@@ -5,9 +5,10 @@ import pytest
 import torch
 from torch import nn
 
+from common.recipes import load_recipe
 from fusion_model import FusionConfig, FusionForSequenceClassification
-from fusion_model.head import ByteDropout, Standardise, power_normalise
-from hub_config.recipes import load_recipe
+from fusion_model.head import Standardise, power_normalise
+from training.dropout import ByteDropout
 
 WIDTHS = {"llama2": (5, 4096), "bert": (1, 1024), "roberta": (1, 1024)}
 
@@ -99,10 +100,7 @@ def test_slots_that_are_fusion_dim_wide_already_have_no_parameters():
 
 def test_the_order_of_the_features_dict_changes_nothing(make_model):
     model = make_model(input_dropout=0.5, dropout=0.5).train()
-    features = {
-        spec["name"]: torch.randn(4, len(spec["layers"]) * len(spec["pooling"]) * spec["hidden_size"])
-        for spec in model.config.backbones
-    }
+    features = {spec["name"]: torch.randn(4, spec.width) for spec in model.config.backbones}
     torch.manual_seed(5)
     first = model(features).logits
     torch.manual_seed(5)
@@ -111,10 +109,7 @@ def test_the_order_of_the_features_dict_changes_nothing(make_model):
 
 def test_features_that_are_missing_or_have_another_width_are_named(make_model):
     model = make_model()
-    features = {
-        spec["name"]: torch.randn(2, len(spec["layers"]) * len(spec["pooling"]) * spec["hidden_size"])
-        for spec in model.config.backbones
-    }
+    features = {spec["name"]: torch.randn(2, spec.width) for spec in model.config.backbones}
     with pytest.raises(ValueError, match=r"Features of \['bert', 'roberta'\] were given: those of \['bert', 'llama'"):
         model({name: x for name, x in features.items() if name != "llama"})
     with pytest.raises(ValueError, match=r"Features of 'bert' have the shape \(2, 31\): expected \(batch, 32\)"):
@@ -133,10 +128,7 @@ def test_labels_give_the_loss_of_the_problem_type_averaged_over_members(make_mod
         for module in model.modules():
             if isinstance(module, nn.Dropout):
                 module.p = 0.0
-        features = {
-            spec["name"]: torch.randn(6, len(spec["layers"]) * len(spec["pooling"]) * spec["hidden_size"])
-            for spec in model.config.backbones
-        }
+        features = {spec["name"]: torch.randn(6, spec.width) for spec in model.config.backbones}
         output = model(features, labels=labels)
         assert output.member_logits.shape == (3, 6, 5)
         function = nn.BCEWithLogitsLoss() if labels.ndim == 2 else nn.CrossEntropyLoss()

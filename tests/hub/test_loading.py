@@ -38,7 +38,7 @@ from transformers import AutoConfig, AutoModel
 config = AutoConfig.from_pretrained("alice/served-bundled", trust_remote_code=True)
 model = AutoModel.from_pretrained("alice/served-bundled", trust_remote_code=True, dtype=torch.float32, device_map="cpu")
 spec = config.backbones[0]
-width = len(spec["layers"]) * len(spec["pooling"]) * spec["hidden_size"]
+width = spec.width
 logits = model(features={spec["name"]: torch.zeros(2, width)}).logits
 print(json.dumps({"shape": list(logits.shape), "device": str(model.device), "dtype": str(model.dtype)}))
 """

@@ -7,9 +7,9 @@ import pytest
 from huggingface_hub import ModelCard
 from markdown_it import MarkdownIt
 
+from common.recipes import Recipe
 from fusion_model import FusionConfig
 from hub_config.card import cell, model_licence, write_card
-from hub_config.recipes import Recipe
 from training.report import summarise
 
 RECIPE = Recipe("minilm", "A recipe of the tests.", [], {})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hub_config.recipes import DEFAULT_RECIPE, RecipeError, load_recipe, names
+from common.recipes import DEFAULT_RECIPE, RecipeError, load_recipe, names
 
 BACKBONE = "backbones:\n  - {name: tiny, model_id: user/tiny}\n"
 

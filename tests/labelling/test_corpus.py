@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from extraction.errors import DataError
+from common.errors import DataError
 from labelling.corpus import open_corpus, read
 
 

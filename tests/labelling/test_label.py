@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import label
-from extraction.ending import end_with_status
+from common.command import end_with_status
 from labelling.environment import prepare
 
 TEXTS = ["I am so happy to see you!", "Why did nobody tell me? I hate this.", "it is cold, isn't it", "ok", "no 😂"]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from common.recipes import DEFAULT_RECIPE, RecipeError, names
 from fusion_model.encoder import resolve_dtype
-from hub_config.recipes import DEFAULT_RECIPE, RecipeError, names
 from training.arguments import WATCHED, parse
 from training.head import quick_score, trainer_arguments
 

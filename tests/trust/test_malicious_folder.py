@@ -16,7 +16,8 @@ from demo.answers import answer
 from demo.reader import Reader
 from demo.show import bars
 from fusion_model import FusionForSequenceClassification, FusionTextClassificationPipeline, trust
-from fusion_model.backbones import check_backbones, locate
+from fusion_model.backbones import check_backbones
+from fusion_model.hub import locate
 from hub_config.checks import check_files, files_of
 from hub_config.errors import PublishError
 

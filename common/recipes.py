@@ -6,9 +6,9 @@ from pathlib import Path
 
 import yaml
 
-from fusion_model.backbones import check_backbones
+from fusion_model.backbones import Backbone, check_backbones
 
-FOLDER = Path(__file__).parent / "recipes"
+FOLDER = Path(__file__).parents[1] / "hub_config" / "recipes"
 DEFAULT_RECIPE = "minilm"
 # An error that lists more than so many words is not read.
 MOST_LISTED = 20
@@ -26,13 +26,13 @@ class Recipe:
     Args:
         name: File name without extension.
         description: One sentence for cards and listings.
-        backbones: Backbone dicts, see `fusion_model.backbones.check_backbones`.
+        backbones: Checked.
         defaults: Flags of train.py with the values they have in this recipe.
     """
 
     name: str
     description: str
-    backbones: list[dict]
+    backbones: list[Backbone]
     defaults: dict
 
     def check_keys(self, known: set[str]) -> None:

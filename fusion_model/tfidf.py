@@ -1,17 +1,37 @@
-"""The lexical channel: words, word pairs, punctuation and character n-grams with TF-IDF weights, one linear layer."""
+"""The TF-IDF branch: words, word pairs, punctuation and character n-grams with TF-IDF weights, one linear layer."""
+
+from collections.abc import Callable
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .terms import SEPARATOR, WORD, TermCounter, pieces_of, pieces_of_word, words_of
+from .terms import TermCounter
 
 
-class LexicalChannel(nn.Module):
+def weigh(
+    counts: torch.Tensor, idf: torch.Tensor, bags: torch.Tensor, sum_by_bag: Callable[[torch.Tensor], torch.Tensor]
+) -> torch.Tensor:
+    """TF-IDF weights, `(1 + ln count) * idf` scaled so that each bag's squares add up to 1.
+
+    Args:
+        counts: How often each term occurs, `(terms,)`.
+        idf: Of each of these terms, `(terms,)`.
+        bags: Which bag each is in, `(terms,)`.
+        sum_by_bag: Adds up values `(terms,)` in each bag, `(bags,)`.
+
+    Returns:
+        `(terms,)`.
+    """
+    values = (1 + counts.log()) * idf
+    return values / sum_by_bag(values**2).sqrt().clamp_min(1e-12)[bags]
+
+
+class TfidfBranch(nn.Module):
     """TF-IDF and a linear layer, with the vocabulary carried in a buffer so that it travels in model.safetensors.
 
-    A text's vector has `(1 + ln count) * idf` for each known term, scaled to length 1, words and characters apart, as
-    scikit-learn's `TfidfVectorizer(sublinear_tf=True)` gives it.
+    A text's vector has each known term's weight (see `weigh`), words and characters apart, as scikit-learn's
+    `TfidfVectorizer(sublinear_tf=True)` gives it.
 
     Args:
         num_terms: Size of the vocabulary.
@@ -52,12 +72,15 @@ class LexicalChannel(nn.Module):
         device = self.weight.device
         flat = torch.tensor(rows, dtype=torch.long, device=device)
         bag = torch.tensor(bags, dtype=torch.long, device=device)
-        values = (1 + torch.tensor(counts, dtype=torch.float32, device=device).log()) * self.idf[flat].float()
-        squares = torch.zeros(2 * len(texts), device=device).index_add_(0, bag, values**2)
-        values = values / squares.sqrt().clamp_min(1e-12)[bag]
+        values = weigh(
+            torch.tensor(counts, dtype=torch.float32, device=device),
+            self.idf[flat].float(),
+            bag,
+            lambda x: torch.zeros(2 * len(texts), device=device).index_add_(0, bag, x),
+        )
         starts = torch.searchsorted(bag, 2 * torch.arange(len(texts), device=device))
         weight = self.weight.float()
         return F.embedding_bag(flat, weight, starts, mode="sum", per_sample_weights=values) + self.bias.float()
 
 
-__all__ = ["SEPARATOR", "WORD", "LexicalChannel", "pieces_of", "pieces_of_word", "words_of"]
+__all__ = ["TfidfBranch", "weigh"]
