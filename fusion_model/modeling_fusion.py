@@ -130,23 +130,10 @@ class FusionForSequenceClassification(BackboneHolder):
         Raises:
             ValueError: the features of a backbone are missing or have another width.
         """
-        self._check_features(features)
-        # In the config's order, whatever the dict's, so that a seed draws one dropout.
-        names = [one.name for one in self.config.backbones if one.name in features]
-        features = {name: features[name] for name in names}
-        tuned_logits = [
-            head(features.pop(name).to(self.dtype)) for name, head in self.tuned_heads.items() if name in features
-        ]
-        # Under autocast the heads' first products take its dtype: features are written in it once, for all of them.
-        device = self.device.type
-        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else self.dtype
-        for name, x in features.items():
-            features[name] = self.standardise[name](x, dtype) if name in self.standardise else x.to(dtype)
-        features = {name: self.input_dropout(x) for name, x in features.items()}
-        head_logits = torch.stack([head(features) for head in self.heads]) if self.heads else None
-        logits = combine_logits(head_logits, tuned_logits, lexical_logits, self.config)
+        head_logits, tuned_logits = self.component_logits(features)
+        logits = combine_logits(head_logits, list(tuned_logits.values()), lexical_logits, self.config)
         # What a loss is taken of: each head of the ensemble alone, as it is trained.
-        member_logits = torch.stack(tuned_logits) if head_logits is None else head_logits
+        member_logits = torch.stack(list(tuned_logits.values())) if head_logits is None else head_logits
         loss = None
         if labels is not None:
             if self.config.problem_type == "multi_label_classification":
@@ -155,6 +142,33 @@ class FusionForSequenceClassification(BackboneHolder):
             else:
                 loss = nn.functional.cross_entropy(member_logits.flatten(0, 1), labels.repeat(len(member_logits)))
         return FusionOutput(loss=loss, logits=logits, member_logits=member_logits if self.training else None)
+
+    def component_logits(
+        self, features: dict[str, torch.Tensor]
+    ) -> tuple[torch.Tensor | None, dict[str, torch.Tensor]]:
+        """Logits of the heads and of the fine-tuned backbones, before `combine_logits`.
+
+        Args:
+            features: As `forward` takes them.
+
+        Returns:
+            `(ensemble, batch, num_labels)`, None where no backbone is frozen; and `(batch, num_labels)` for the name of
+            each fine-tuned backbone whose features were given.
+        """
+        self._check_features(features)
+        # In the config's order, whatever the dict's, so that a seed draws one dropout.
+        names = [one.name for one in self.config.backbones if one.name in features]
+        features = {name: features[name] for name in names}
+        tuned_logits = {
+            name: head(features.pop(name).to(self.dtype)) for name, head in self.tuned_heads.items() if name in features
+        }
+        # Under autocast the heads' first products take its dtype: features are written in it once, for all of them.
+        device = self.device.type
+        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else self.dtype
+        for name, x in features.items():
+            features[name] = self.standardise[name](x, dtype) if name in self.standardise else x.to(dtype)
+        features = {name: self.input_dropout(x) for name, x in features.items()}
+        return torch.stack([head(features) for head in self.heads]) if self.heads else None, tuned_logits
 
     def _check_features(self, features: dict[str, torch.Tensor]) -> None:
         """Compare features with the config."""

@@ -251,7 +251,7 @@ def _tokenize(split: datasets.Dataset, labels: np.ndarray, encoder: BackboneEnco
     """Columns `input_ids`, `length`, `labels`; tokens as the encoder reads them."""
 
     def encode(batch: dict) -> dict:
-        ids = encoder._tokenize(batch["text"])
+        ids = encoder.tokenize(batch["text"])
         return {"input_ids": ids, "length": [len(i) for i in ids]}
 
     tokens = split.select_columns(["text"]).map(

@@ -168,7 +168,7 @@ def test_odd_texts_have_finite_features(name, request):
 
 def test_a_tokenizer_without_special_tokens_turns_nothing_into_one_token(make_llama, tmp_path, texts):
     encoder = encoder_of(make_llama(tmp_path, bos=False), pooling=["mean", "last"])
-    assert encoder._tokenize(["", "ok"])[0] == [1]
+    assert encoder.tokenize(["", "ok"])[0] == [1]
     features = encoder.encode(["", *texts[:2]])
     assert torch.isfinite(features).all()
     torch.testing.assert_close(features[1], encoder.encode([texts[0]])[0], atol=1e-3, rtol=1e-3)
@@ -192,7 +192,7 @@ def test_texts_that_overflow_in_float16_and_no_others_are_read_in_float32(make_l
     texts = ["I hate this", "ok", "so happy that you came"]
     half, full = encoder_of(folder, dtype="float16"), encoder_of(folder, dtype="float32")
     with torch.inference_mode():
-        finite = [bool(half._forward([ids]).isfinite().all()) for ids in half._tokenize(texts)]
+        finite = [bool(half._forward([ids]).isfinite().all()) for ids in half.tokenize(texts)]
     assert finite == [False, True, False], "the test's model must overflow for some texts only"
     quiet = half.encode(["ok"])
     frequencies = half.model.rotary_emb.inv_freq.clone()
