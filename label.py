@@ -121,7 +121,7 @@ def label(options: argparse.Namespace, model: ModelFacts, corpus: Corpus) -> Non
             folder=options.output.resolve(),
             text_column=options.text_column,
             id_column=options.id_column,
-            top_k=options.top_k or (None if options.threshold is not None else "decided"),
+            top_k=options.top_k or (None if options.threshold is not None else "predicted"),
             threshold=options.threshold,
             threads=crew.threads,
             device="cuda" if crew.gpu and torch.version.cuda else "cpu",

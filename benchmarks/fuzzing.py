@@ -202,7 +202,7 @@ def _recipes(folder: Path) -> Surface:
 
 def _predict(model: FusionForSequenceClassification) -> Surface:
     texts = st.lists(any_text, max_size=4) | anything
-    top_k = st.none() | st.sampled_from(["decided", 1, 3]) | scalars
+    top_k = st.none() | st.sampled_from(["predicted", "decided", 1, 3]) | scalars
     threshold = st.none() | st.floats(0, 1) | scalars
     without = st.none() | st.sampled_from(["tiny", "lexical", "other"]) | any_text
     return Surface(st.tuples(texts, top_k, threshold, without), lambda value: model.predict(*value), (ValueError,))

@@ -58,7 +58,8 @@ class Reader:
         own = config.thresholds or [0.5] * len(self.labels)
         self.thresholds: list[float] | None = [float(value) for value in own] if self.multi_label else None
         self.parts: list[str] = classify.model.parts
-        self.backbones = {backbone.name: backbone.model_id for backbone in config.backbones}
+        # As in config.json, since a model that was published with version 0.1.0 brings code to which they are dicts.
+        self.backbones: dict[str, str] = {one["name"]: one["model_id"] for one in config.to_dict()["backbones"]}
         places = config.label2id
 
         @on_gpu

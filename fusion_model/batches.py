@@ -19,6 +19,16 @@ Item = TypeVar("Item")
 Pending = tuple[list[int], torch.Tensor, torch.cuda.Event | None]
 
 
+def resolve_dtype(dtype: str, device: torch.device) -> torch.dtype:
+    """The dtype a backbone computes in: `auto` is bfloat16 where the hardware is made for it, else float32."""
+    if dtype != "auto":
+        return getattr(torch, dtype)
+    fast = device.type == "cpu" and (torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())
+    if device.type == "cuda":
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if fast else torch.float32
+
+
 def max_tokens_on(model: PreTrainedModel, device: torch.device) -> int:
     """Tokens that one forward pass may have.
 
@@ -89,6 +99,7 @@ __all__ = [
     "affordable_tokens",
     "max_tokens_on",
     "prefetch",
+    "resolve_dtype",
     "store",
     "to_cpu",
     "to_device",

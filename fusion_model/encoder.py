@@ -1,5 +1,6 @@
 """Reads texts with one frozen backbone and pools its hidden states: the same code for extraction and for inference."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -10,27 +11,19 @@ import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from .backbones import LOAD_ERRORS, Backbone, explain_refusal
-from .batches import Pending, max_tokens_on, prefetch, store, to_cpu, to_device
+from .batches import Pending, max_tokens_on, prefetch, resolve_dtype, store, to_cpu, to_device
 from .buckets import bucket_by_length
 from .hub import hub_is_reachable, locate
 from .pooling import PooledLayers
 from .trust import check_backbone, check_ids
+
+logger = logging.getLogger(__name__)
 
 # Texts that are tokenised at once for a GPU, while it reads those before, and batches made ahead.
 GROUP_TEXTS = 1024
 BATCHES_AHEAD = 4
 # `from_pretrained` changes torch's defaults while it runs, so one backbone is loaded at a time, whatever the threads.
 LOADING = threading.RLock()
-
-
-def resolve_dtype(dtype: str, device: torch.device) -> torch.dtype:
-    """The dtype a backbone computes in: `auto` is bfloat16 where the hardware is made for it, else float32."""
-    if dtype != "auto":
-        return getattr(torch, dtype)
-    fast = device.type == "cpu" and (torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())
-    if device.type == "cuda":
-        fast = torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.bfloat16 if fast else torch.float32
 
 
 def stand_in(tokenizer: PreTrainedTokenizerBase) -> int:
@@ -45,8 +38,7 @@ class BackboneEncoder:
 
     Args:
         backbone: Which model, and how it is read.
-        folder: Folder or Hub id of the fusion model that carries a bundled backbone.
-        revision: Commit of that fusion model.
+        folder: Folder or Hub id of the fusion model that carries a bundled backbone, at its commit `revision`.
         device: Where the backbone runs.
         hub: Options for what comes from the Hub, such as `token` and `cache_dir`; a copy is without them.
     """
@@ -150,6 +142,11 @@ class BackboneEncoder:
     def _load_model(self) -> PreTrainedModel:
         """Load the backbone and compare it with what the config says of it."""
         name = self.backbone.name
+        trained, serving = self.backbone.resolved_dtype, str(self.dtype).removeprefix("torch.")
+        if trained not in (None, serving):
+            logger.warning(
+                f"Backbone '{name}' computes in {serving}; its head was trained on {trained}: scores differ a little."
+            )
         check_backbone(self._load(AutoConfig), self.location, self.backbone)
         # predict() may be the first to need it, and what is made in inference mode is of no use outside of it.
         with torch.inference_mode(False):
@@ -163,7 +160,6 @@ class BackboneEncoder:
                 f"Backbone '{name}' has hidden size {model.config.hidden_size}, but the configuration says "
                 f"{self.backbone.hidden_size}: '{self.location}' is not the backbone that the head was trained on."
             )
-        # Not every architecture has a longest input, and many tokenizers do not know their backbone's.
         self._check_length(getattr(model.config, "max_position_embeddings", None) or self.backbone.max_length)
         return model
 

@@ -24,8 +24,8 @@ class EndpointHandler:
 
         Args:
             data: `{"inputs": text or list of texts, "parameters": {"top_k": ..., "threshold": ...}}`; the parameters
-                may be left out. `top_k` is a number of labels, null for all, or "decided" for those that the model
-                asserts; `threshold` is a probability from 0 to 1.
+                may be left out. `top_k` is a number of labels, null for all, or "predicted" for those that the
+                model predicts; `threshold` is a probability from 0 to 1.
 
         Returns:
             For a text a list of `{"label": str, "score": float}`, best first; for a list of texts such a list for each.

@@ -197,6 +197,7 @@ def check_published(repo_id: str, commit: str, before: list[dict[str, float]], t
         PublishError: it does not load, or scores differ.
     """
     pushed = f"Commit {commit} of '{repo_id}' was pushed"
+    hub_is_reachable.cache_clear()  # it was, before the push
     if not hub_is_reachable():
         raise PublishError(
             f"{pushed}, but the Hub ({constants.ENDPOINT}) cannot be reached any more, so that it was neither loaded "

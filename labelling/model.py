@@ -93,7 +93,7 @@ def _labels_and_widths(config: dict[str, Any]) -> tuple[list[str], dict[str, int
 def _digest(folder: Path, config: dict[str, Any]) -> str:
     """sha256 of the configuration, the weights, and the backbones that are folders of this machine."""
     digest = hashlib.sha256()
-    local = [Path(backbone.model_id) for backbone in config["backbones"] if Path(backbone.model_id).is_dir()]
+    local = [Path(one["model_id"]) for one in config["backbones"] if Path(one["model_id"]).is_dir()]
     files = [folder / "config.json", folder / "model.safetensors"]
     for place in (folder / "backbones", *local):
         files += sorted(file for file in place.rglob("*") if file.suffix in WEIGHTS_AND_WORDS and file.is_file())

@@ -116,13 +116,13 @@ class PartLabeller:
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
     def labels(self, texts: list[str], present: np.ndarray) -> list[pa.Array]:
-        """Decided labels and all scores of the rows that have a text, null in the others."""
+        """Predicted labels and all scores of the rows that have a text, null in the others."""
         config = self.model.config
         scores = probabilities(self.model.logits(texts).numpy(), config.problem_type == "multi_label_classification")
-        decided = iter(
+        predicted = iter(
             [entry["label"] for entry in rank(row, config, self.job.top_k, self.job.threshold)] for row in scores
         )
-        names = pa.array([next(decided) if has_text else None for has_text in present], pa.list_(pa.string()))
+        names = pa.array([next(predicted) if has_text else None for has_text in present], pa.list_(pa.string()))
         return [names, spread(scores, present)]
 
     def features(self, texts: list[str], present: np.ndarray) -> list[pa.Array]:

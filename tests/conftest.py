@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,13 @@ def logging_as_at_the_start():
     logging.getLogger().setLevel(logging.WARNING)
     for name in ("extraction", "training", "fusion_model", "hub_config", "labelling"):
         logging.getLogger(name).setLevel(logging.NOTSET)
+
+
+@pytest.fixture(autouse=True)
+def a_hub_that_is_asked_anew():
+    """A process asks once whether the Hub answers; tests take it away and bring it back."""
+    if "fusion_model.hub" in sys.modules:
+        sys.modules["fusion_model.hub"].hub_is_reachable.cache_clear()
 
 
 def _folder(variable: str) -> Path:

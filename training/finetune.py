@@ -67,7 +67,7 @@ class EndToEnd(nn.Module):
             input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True
         ).hidden_states
         mask = attention_mask.bool()
-        states = [state.float() for state in hidden_states]
+        states = {layer: hidden_states[layer].float() for layer in self.backbone.layers}
         features = pool_slots(states, self.backbone.layers, self.backbone.pooling, mask, mask.sum(dim=1))
         return FusionOutput(logits=self.head(features))
 

@@ -11,6 +11,7 @@ import pytest
 
 from extraction.__main__ import ExtractionArguments, parse, run
 from extraction.arguments import DataArguments, replace_backbones
+from fusion_model import Backbone
 from training.arguments import DataArguments as TrainDataArguments
 from training.arguments import RecipeArguments
 
@@ -54,13 +55,13 @@ def test_a_recipe_sets_what_extraction_knows_and_flags_override_it(arguments):
 
 def test_each_backbone_flag_replaces_one_backbone(arguments):
     backbones = parse([*arguments, "--backbone", "minilm=/a", "--backbone", "tuned=/b"])[2]
-    assert [spec["model_id"] for spec in backbones] == ["/a", "/b"]
+    assert [backbone.model_id for backbone in backbones] == ["/a", "/b"]
 
 
 @pytest.mark.parametrize("replacement", ["minilm", "other=/a", "minilm="])
 def test_a_backbone_flag_that_names_nothing_is_refused(replacement):
     with pytest.raises(ValueError, match=r"expected NAME=ID_OR_FOLDER with a NAME of the recipe's \['minilm'\]"):
-        replace_backbones([{"name": "minilm", "model_id": "a/b"}], [replacement])
+        replace_backbones([Backbone(name="minilm", model_id="a/b")], [replacement])
 
 
 @pytest.mark.parametrize(

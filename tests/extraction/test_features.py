@@ -74,7 +74,7 @@ def array(features: Dataset) -> np.ndarray:
 
 
 def test_pin_reads_the_hidden_size(spec):
-    assert spec["hidden_size"] == 384
+    assert spec.hidden_size == 384
 
 
 def test_an_encoder_decoder_is_refused_in_a_sentence(tmp_path):
@@ -242,11 +242,11 @@ def test_an_empty_split_is_refused(spec, tmp_path):
     ids=lambda change: next(iter(change)),
 )
 def test_the_cache_key_changes_with_all_that_changes_a_feature(spec, change):
-    assert cache_key(TEXTS, {**spec, **change}, CPU) != cache_key(TEXTS, spec, CPU)
+    assert cache_key(TEXTS, spec.replace(**change), CPU) != cache_key(TEXTS, spec, CPU)
 
 
 def test_the_cache_key_does_not_change_with_the_columns_name(spec):
-    assert cache_key(TEXTS, {**spec, "name": "other"}, CPU) == cache_key(TEXTS, spec, CPU)
+    assert cache_key(TEXTS, spec.replace(name="other"), CPU) == cache_key(TEXTS, spec, CPU)
 
 
 @pytest.mark.parametrize("texts", [TEXTS[::-1], TEXTS[1:], ["so clos", "e" + TEXTS[1], *TEXTS[2:]]])
@@ -262,7 +262,7 @@ def test_the_cache_key_changes_with_the_encoders_code(spec, monkeypatch):
 
 def test_the_cache_key_changes_with_a_local_backbones_files(spec, tmp_path):
     (tmp_path / "config.json").write_text("{}")
-    local = {**spec, "model_id": str(tmp_path)}
+    local = spec.replace(model_id=str(tmp_path))
     keys = {cache_key(TEXTS, local, CPU)}
     for name in ("model.safetensors", "pytorch_model.bin", "vocab.txt"):
         (tmp_path / name).write_text("weights")
@@ -296,8 +296,10 @@ from pathlib import Path
 from datasets import Dataset
 import common.atomic
 from extraction.features import extract
+from fusion_model import Backbone
 common.atomic.sync = lambda path: os._exit(9) if "unfinished-" in path.name else None
-extract(Dataset.from_dict({{"text": {TEXTS[:2]!r}}}), {spec!r}, cache_dir=Path({str(tmp_path)!r}))
+backbone = Backbone.from_dict({spec.to_dict()!r})
+extract(Dataset.from_dict({{"text": {TEXTS[:2]!r}}}), backbone, cache_dir=Path({str(tmp_path)!r}))
 """
     assert subprocess.run([sys.executable, "-c", died], capture_output=True).returncode == 9
     assert len(list(tmp_path.rglob("unfinished-*.json-*"))) == 1

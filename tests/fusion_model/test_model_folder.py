@@ -243,7 +243,7 @@ def test_what_a_checkpoint_lacks_is_named_and_where_it_is_allowed_never_garbage(
         for head in loaded.heads:
             first = head.classifier[0]
             assert 0 < first.weight.abs().max() <= first.in_features**-0.5
-        with pytest.raises(ValueError, match="The lexical vocabulary has 1 terms, and there are weights for"):
+        with pytest.raises(ValueError, match="The TF-IDF vocabulary has 1 terms, and there are weights for"):
             loaded.predict(texts)
 
 
@@ -268,13 +268,14 @@ def test_a_tuned_backbone_is_bundled_and_adds_its_logits(make_model, specs, text
     torch.testing.assert_close(model.logits(texts, without="roberta"), model(features).logits.detach())
     write_model(copy.deepcopy(model), tmp_path / "model", False, {"roberta": "some/roberta"})
     loaded = FusionForSequenceClassification.from_pretrained(tmp_path / "model")
-    assert [spec["bundled"] for spec in loaded.config.backbones] == [False, False, True]
-    assert loaded.config.backbones[2]["model_id"] == "some/roberta"
+    assert [spec.bundled for spec in loaded.config.backbones] == [False, False, True]
+    assert loaded.config.backbones[2].model_id == "some/roberta"
     torch.testing.assert_close(loaded.logits(texts), model.logits(texts), atol=1e-6, rtol=0)
 
 
 def test_a_backbone_of_another_size_than_the_head_was_trained_on_is_refused(make_model, specs, tiny_roberta, texts):
     model = make_model()
-    model.config.backbones[1]["model_id"] = str(tiny_roberta)
+    llama, bert, *rest = model.config.backbones
+    model.config.backbones = [llama, bert.replace(model_id=str(tiny_roberta)), *rest]
     with pytest.raises(ValueError, match="hidden size 24, but the configuration says 32"):
         model.predict(texts)

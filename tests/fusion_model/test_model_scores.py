@@ -1,6 +1,5 @@
 """Scores of raw texts: those of their features, whatever the company, the thread or the input's oddity."""
 
-import json
 import threading
 import time
 
@@ -62,7 +61,7 @@ def test_odd_texts_are_scored_and_no_texts_give_no_scores(make_model):
 
 
 def test_more_texts_than_one_chunk_keep_their_order(make_model):
-    model = make_model(average_backbone=None, backbones=json.loads(json.dumps(make_model().config.backbones[1:2])))
+    model = make_model(average_backbone=None, backbones=make_model().config.backbones[1:2])
     texts = ["ok", "I hate this", "no"] * (PREDICT_CHUNK // 3 + 2)
     logits = model.logits(texts)
     assert logits.shape == (len(texts), 5)

@@ -104,7 +104,7 @@ def test_generators_are_read_as_far_as_they_are_needed(classify, model, texts):
 
 def test_top_k_and_threshold_mean_what_predict_means_by_them(classify, model, texts):
     assert_same(classify(texts, top_k=3), model.predict(texts, top_k=3))
-    assert_same(classify(texts, top_k="decided"), model.predict(texts))
+    assert_same(classify(texts, top_k="predicted"), model.predict(texts))
     assert_same(classify(texts, threshold=0.5), model.predict(texts, top_k=None, threshold=0.5))
     assert_same(classify(texts, top_k=1, threshold=0.99), [[]] * len(texts))
     assert_same(classify(texts[0], top_k=None), model.predict(texts[:1], top_k=None)[0])
@@ -136,7 +136,7 @@ def test_a_device_can_be_named(model, texts, device):
     [
         ({"topk": 3}, r"Unknown parameter\(s\) \['topk'\]: expected top_k, threshold, batch_size"),
         ({"function_to_apply": "softmax"}, r"Unknown parameter\(s\) \['function_to_apply'\]"),
-        ({"top_k": 0}, "top_k is 0: expected a number of labels from 1 on, None for all, or 'decided'"),
+        ({"top_k": 0}, "top_k is 0: expected a number of labels from 1 on, None for all, or 'predicted'"),
         ({"top_k": True}, "top_k is True"),
         ({"top_k": "best"}, "top_k is 'best'"),
         ({"threshold": 1.5}, "threshold is 1.5: expected a probability from 0 to 1"),

@@ -20,18 +20,22 @@ def labels_of(*args) -> list[str]:
     return [item["label"] for item in rank(SCORES, *args)]
 
 
-def test_decided_labels_reach_their_own_thresholds():
-    assert labels_of(config_of(), "decided") == ["anger"]
-    assert labels_of(config_of(thresholds=[0.1, 0.71, 0.4]), "decided") == ["fear", "joy"]
-    assert labels_of(config_of(thresholds=[0.9, 0.9, 0.9]), "decided") == []
+def test_predicted_labels_reach_their_own_thresholds():
+    assert labels_of(config_of(), "predicted") == ["anger"]
+    assert labels_of(config_of(thresholds=[0.1, 0.71, 0.4]), "predicted") == ["fear", "joy"]
+    assert labels_of(config_of(thresholds=[0.9, 0.9, 0.9]), "predicted") == []
     exact = [float(value) for value in SCORES]
-    assert labels_of(config_of(thresholds=exact), "decided") == ["anger", "fear", "joy"]
+    assert labels_of(config_of(thresholds=exact), "predicted") == ["anger", "fear", "joy"]
 
 
 def test_a_single_label_model_decides_for_the_best_whatever_its_score():
     config = config_of("single_label_classification")
-    assert labels_of(config, "decided") == ["anger"]
-    assert [item["label"] for item in rank(torch.tensor([0.34, 0.33, 0.33]), config, "decided")] == ["joy"]
+    assert labels_of(config, "predicted") == ["anger"]
+    assert [item["label"] for item in rank(torch.tensor([0.34, 0.33, 0.33]), config, "predicted")] == ["joy"]
+
+
+def test_the_word_of_version_0_1_0_for_predicted_labels_is_still_understood():
+    assert labels_of(config_of(), "decided") == labels_of(config_of(), "predicted")
 
 
 def test_top_k_counts_and_threshold_filters():
@@ -41,13 +45,13 @@ def test_top_k_counts_and_threshold_filters():
     assert labels_of(config, 99) == ["anger", "fear", "joy"]
     assert labels_of(config, None, 0.4) == ["anger", "fear"]
     assert labels_of(config, 1, 0.4) == ["anger"]
-    assert labels_of(config, "decided", 0.4) == ["anger", "fear"]
+    assert labels_of(config, "predicted", 0.4) == ["anger", "fear"]
     assert labels_of(config, None, 1.0) == []
 
 
 @pytest.mark.parametrize("top_k", [0, -1, 1.5, "all", True])
 def test_a_top_k_out_of_range_is_refused(top_k, make_model):
-    with pytest.raises(ValueError, match=r"expected a number of labels from 1 on, None for all, or 'decided'\."):
+    with pytest.raises(ValueError, match=r"expected a number of labels from 1 on, None for all, or 'predicted'\."):
         rank(SCORES, config_of(), top_k)
     with pytest.raises(ValueError, match="top_k is"):
         make_model().predict([], top_k=top_k)
@@ -62,11 +66,11 @@ def test_a_threshold_out_of_range_is_refused(threshold, make_model):
 
 
 def test_probabilities_are_sigmoids_or_a_softmax():
-    logits = torch.tensor([[0.0, 2.0, -1.0]], dtype=torch.bfloat16)
-    torch.testing.assert_close(probabilities(logits, config_of()), logits.float().sigmoid())
-    single = probabilities(logits, config_of("single_label_classification"))
-    torch.testing.assert_close(single.sum(), torch.tensor(1.0))
-    torch.testing.assert_close(single, logits.float().softmax(dim=1))
+    logits = torch.tensor([[0.0, 2.0, -1.0], [-800.0, 800.0, 3.0]])
+    for multi_label, expected in ((True, logits.sigmoid()), (False, logits.softmax(dim=1))):
+        found = torch.from_numpy(probabilities(logits.numpy(), multi_label))
+        torch.testing.assert_close(found, expected)
+        assert found.dtype == torch.float32
 
 
 def test_temperature_divides_the_logits(make_model, texts):

@@ -16,7 +16,7 @@ WIDTHS = {"llama2": (5, 4096), "bert": (1, 1024), "roberta": (1, 1024)}
 def reference_config(num_labels: int, **changes) -> FusionConfig:
     """What `--recipe llmembed` builds, with the backbones' hidden sizes filled in as training does."""
     recipe = load_recipe("llmembed")
-    backbones = [{**spec, "hidden_size": WIDTHS[spec["name"]][1]} for spec in recipe.backbones]
+    backbones = [spec.replace(hidden_size=WIDTHS[spec.name][1]) for spec in recipe.backbones]
     names = FusionConfig.__annotations__.keys()
     head = {key: value for key, value in recipe.defaults.items() if key in names}
     labels = {i: f"emotion {i}" for i in range(num_labels)}
@@ -100,7 +100,7 @@ def test_slots_that_are_fusion_dim_wide_already_have_no_parameters():
 
 def test_the_order_of_the_features_dict_changes_nothing(make_model):
     model = make_model(input_dropout=0.5, dropout=0.5).train()
-    features = {spec["name"]: torch.randn(4, spec.width) for spec in model.config.backbones}
+    features = {spec.name: torch.randn(4, spec.width) for spec in model.config.backbones}
     torch.manual_seed(5)
     first = model(features).logits
     torch.manual_seed(5)
@@ -109,7 +109,7 @@ def test_the_order_of_the_features_dict_changes_nothing(make_model):
 
 def test_features_that_are_missing_or_have_another_width_are_named(make_model):
     model = make_model()
-    features = {spec["name"]: torch.randn(2, spec.width) for spec in model.config.backbones}
+    features = {spec.name: torch.randn(2, spec.width) for spec in model.config.backbones}
     with pytest.raises(ValueError, match=r"Features of \['bert', 'roberta'\] were given: those of \['bert', 'llama'"):
         model({name: x for name, x in features.items() if name != "llama"})
     with pytest.raises(ValueError, match=r"Features of 'bert' have the shape \(2, 31\): expected \(batch, 32\)"):
@@ -128,7 +128,7 @@ def test_labels_give_the_loss_of_the_problem_type_averaged_over_members(make_mod
         for module in model.modules():
             if isinstance(module, nn.Dropout):
                 module.p = 0.0
-        features = {spec["name"]: torch.randn(6, spec.width) for spec in model.config.backbones}
+        features = {spec.name: torch.randn(6, spec.width) for spec in model.config.backbones}
         output = model(features, labels=labels)
         assert output.member_logits.shape == (3, 6, 5)
         function = nn.BCEWithLogitsLoss() if labels.ndim == 2 else nn.CrossEntropyLoss()

@@ -39,7 +39,7 @@ config = AutoConfig.from_pretrained("alice/served-bundled", trust_remote_code=Tr
 model = AutoModel.from_pretrained("alice/served-bundled", trust_remote_code=True, dtype=torch.float32, device_map="cpu")
 spec = config.backbones[0]
 width = spec.width
-logits = model(features={spec["name"]: torch.zeros(2, width)}).logits
+logits = model(features={spec.name: torch.zeros(2, width)}).logits
 print(json.dumps({"shape": list(logits.shape), "device": str(model.device), "dtype": str(model.dtype)}))
 """
     only_config = code[: code.index("model =")] + "print(json.dumps(config.num_labels))"

@@ -228,7 +228,7 @@ def test_the_licence_is_the_strictest_of_what_the_model_was_made_from(dataset, b
 
 def test_llama_2_brings_its_notice_and_a_non_commercial_data_set_its_ban(tmp_path):
     llama = make_config(True, NAMES)
-    llama.backbones[0]["model_id"] = "meta-llama/Llama-2-7b-chat-hf"
+    llama.backbones = [llama.backbones[0].replace(model_id="meta-llama/Llama-2-7b-chat-hf"), *llama.backbones[1:]]
     text = write(tmp_path, llama, dataset="empathetic_dialogues")
     assert "Copyright (c) Meta Platforms, Inc. All Rights Reserved." in text
     assert "**Not for commercial use**" in text

@@ -43,7 +43,7 @@ from predict import Classifier
 
 texts = json.loads(sys.stdin.read())
 classifier = Classifier(threads=1)
-print(json.dumps({"scores": classifier.probabilities(texts).tolist(), "decided": classifier.predict(texts)}))
+print(json.dumps({"scores": classifier.probabilities(texts).tolist(), "predicted": classifier.predict(texts)}))
 """
 
 
@@ -114,7 +114,7 @@ def test_float32_agrees_with_the_model_without_torch(model_folder, tmp_path):
     expected = model.logits(TEXTS).sigmoid().numpy()
     # The model itself passes features on in float16.
     np.testing.assert_allclose(answers["scores"], expected, atol=3e-3)
-    for mine, theirs in zip(answers["decided"], model.predict(TEXTS), strict=True):
+    for mine, theirs in zip(answers["predicted"], model.predict(TEXTS), strict=True):
         assert [one["label"] for one in mine] == [one["label"] for one in theirs]
     import onnx
 
@@ -149,7 +149,7 @@ def test_two_backbones_one_of_them_tuned_and_one_label_a_text(tmp_path):
     model = FusionForSequenceClassification.from_pretrained(folder).eval()
     answers = scores_without_torch(tmp_path / "onnx")
     np.testing.assert_allclose(answers["scores"], model.logits(TEXTS).softmax(dim=1).numpy(), atol=3e-3)
-    assert [len(one) for one in answers["decided"]] == [1] * len(TEXTS)
+    assert [len(one) for one in answers["predicted"]] == [1] * len(TEXTS)
 
 
 def test_a_decoder_is_refused(tmp_path):

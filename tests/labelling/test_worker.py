@@ -36,7 +36,7 @@ def work(folder, source, model_folder, **options):
     facts = find_model(str(model_folder))
     widths = facts.widths if options.pop("features_only", False) else None
     layout = Layout(corpus.id_type, facts.labels, widths, options.pop("keep_text", False), {})
-    rule = {"top_k": "decided", "threshold": None} | options
+    rule = {"top_k": "predicted", "threshold": None} | options
     job = Job(facts, layout, folder, "text", corpus.id_column, threads=1, device="cpu", **rule)
     told = PartLabeller(job)({"task": np.array([corpus.task(0)])})
     return told, pq.read_table(part_file(folder, 0)).to_pylist() if not told["error"][0] else None

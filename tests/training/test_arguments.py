@@ -151,14 +151,14 @@ def test_a_head_without_hidden_layers_can_be_asked_for(recipe):
 def test_a_backbone_is_replaced_by_name(recipe):
     path = recipe("num_runs: 1")
     (spec,) = parse(["--recipe", path, "--backbone", "tiny=/some/folder=x"]).backbones
-    assert (spec["name"], spec["model_id"], spec["revision"]) == ("tiny", "/some/folder=x", None)
+    assert (spec.name, spec.model_id, spec.revision) == ("tiny", "/some/folder=x", None)
 
 
 def test_each_backbone_flag_counts():
     by_one_flag = parse(["--recipe", "llmembed", "--backbone", "bert=a", "roberta=b"]).backbones
     by_two = parse(["--recipe", "llmembed", "--backbone", "bert=a", "--backbone", "roberta=b"]).backbones
     assert by_one_flag == by_two
-    assert [spec["model_id"] for spec in by_two] == ["meta-llama/Llama-2-7b-chat-hf", "a", "b"]
+    assert [spec.model_id for spec in by_two] == ["meta-llama/Llama-2-7b-chat-hf", "a", "b"]
 
 
 @pytest.mark.parametrize("replacement", ["brt=a", "tiny", "tiny=", "=a"])

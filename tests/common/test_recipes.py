@@ -33,7 +33,7 @@ def test_a_recipe_of_ones_own_loads_by_path(write):
     recipe = load_recipe(write(BACKBONE + "head: {dropout: 0.1}\ntraining: {seed: 3}\n"))
     assert recipe.name == "mine"
     assert recipe.defaults == {"dropout": 0.1, "seed": 3}
-    assert recipe.backbones[0]["pooling"] == ["mean"]
+    assert recipe.backbones[0].pooling == ("mean",)
 
 
 def test_empty_sections_are_as_good_as_none(write):

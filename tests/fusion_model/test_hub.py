@@ -18,10 +18,12 @@ HANGING_DNS = "import socket, time; socket.getaddrinfo = lambda *args, **kwargs:
 # The module alone, so that neither torch nor transformers has to start.
 ASK = """
 import importlib, sys, time, types
-package, trust = types.ModuleType("fusion_model"), types.ModuleType("fusion_model.trust")
-package.__path__, trust.check_origin = [sys.argv[1]], None
-sys.modules |= {"fusion_model": package, "fusion_model.trust": trust}
-hub_is_reachable = importlib.import_module("fusion_model.backbones").hub_is_reachable
+package = types.ModuleType("fusion_model")
+package.__path__ = [sys.argv[1]]
+backbones, trust = types.ModuleType("fusion_model.backbones"), types.ModuleType("fusion_model.trust")
+backbones.Backbone = backbones.package_folder = trust.check_origin = None
+sys.modules |= {module.__name__: module for module in (package, backbones, trust)}
+hub_is_reachable = importlib.import_module("fusion_model.hub").hub_is_reachable
 started = time.perf_counter()
 print(hub_is_reachable(), time.perf_counter() - started)
 """
