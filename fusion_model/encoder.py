@@ -144,9 +144,7 @@ class BackboneEncoder:
         name = self.backbone.name
         trained, serving = self.backbone.resolved_dtype, str(self.dtype).removeprefix("torch.")
         if trained not in (None, serving):
-            logger.warning(
-                f"Backbone '{name}' computes in {serving}; its head was trained on {trained}: scores differ a little."
-            )
+            logger.warning(f"Backbone '{name}' computes in {serving}; its head was trained on {trained}: scores differ.")
         check_backbone(self._load(AutoConfig), self.location, self.backbone)
         # predict() may be the first to need it, and what is made in inference mode is of no use outside of it.
         with torch.inference_mode(False):

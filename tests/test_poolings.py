@@ -1,4 +1,4 @@
-"""Every pooling is the same function of the hidden states, whoever reads a text: encoder, fine-tuning, exported graph."""
+"""Every pooling is one function of the hidden states, for encoder, fine-tuning and exported graph."""
 
 import pytest
 import torch
