@@ -93,7 +93,7 @@ class BackboneEncoder:
         if self._tokenizer is None:
             with LOADING:
                 if self._tokenizer is None:
-                    tokenizer = self._load(AutoTokenizer)
+                    tokenizer = self.load(AutoTokenizer)
                     self._check_length(tokenizer.model_max_length)
                     # The first call sets truncation up, during which a second thread would fail.
                     self._token_ids(tokenizer, ["."])
@@ -136,19 +136,19 @@ class BackboneEncoder:
 
     def save(self, folder: str | PathLike) -> None:
         """Write the backbone, in the precision that it was published in, and its tokenizer into `folder`."""
-        self._load(AutoModel, dtype="auto", use_safetensors=True).save_pretrained(folder)
-        self._load(AutoTokenizer).save_pretrained(folder)
+        self.load(AutoModel, dtype="auto", use_safetensors=True).save_pretrained(folder)
+        self.load(AutoTokenizer).save_pretrained(folder)
 
     def _load_model(self) -> PreTrainedModel:
         """Load the backbone and compare it with what the config says of it."""
         name = self.backbone.name
         trained, serving = self.backbone.resolved_dtype, str(self.dtype).removeprefix("torch.")
         if trained not in (None, serving):
-            logger.warning(f"Backbone '{name}' computes in {serving}; its head was trained on {trained}: scores differ.")
-        check_backbone(self._load(AutoConfig), self.location, self.backbone)
+            logger.warning(f"Backbone '{name}' computes in {serving}, its head was trained on {trained}: scores vary.")
+        check_backbone(self.load(AutoConfig), self.location, self.backbone)
         # predict() may be the first to need it, and what is made in inference mode is of no use outside of it.
         with torch.inference_mode(False):
-            model = self._load(AutoModel, dtype=self.dtype, use_safetensors=True).requires_grad_(False).to(self.device)
+            model = self.load(AutoModel, dtype=self.dtype, use_safetensors=True).requires_grad_(False).to(self.device)
         depth = model.config.num_hidden_layers + 1
         wrong = [layer for layer in self.backbone.layers if not -depth <= layer < depth]
         if wrong:
@@ -169,7 +169,7 @@ class BackboneEncoder:
                 f"most {longest} tokens. Lower max_length."
             )
 
-    def _load(self, auto_class, **kwargs):
+    def load(self, auto_class, **kwargs):
         """Call `from_pretrained`, from the cache alone where no Hub answers; its error says what can be done."""
         options = {"trust_remote_code": self.backbone.trust_remote_code, **self.load_kwargs, **kwargs}
         if "local_files_only" in options or hub_is_reachable():
