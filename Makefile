@@ -5,7 +5,7 @@ TOOLS := .venv-tools
 # Each optional group of packages (requirements-NAME.txt) has a lock of its own, of the versions that requirements.lock has.
 GROUPS := $(filter-out requirements-dev.txt requirements-tools.txt,$(wildcard requirements-*.txt))
 
-.PHONY: install train test lint app lock audit sbom
+.PHONY: install train test test-fast lint app lock audit sbom
 
 install: $(VENV)/.installed
 
@@ -23,10 +23,16 @@ train: install
 test: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
+# What a change is tried with: without browsers, a Hub, whole trainings or anything else that takes more than seconds.
+test-fast: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not browser and not hub and not data" \
+		tests/common tests/fusion_model tests/extraction tests/training tests/hub_config
+
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 app: install
 	$(BIN)/python app.py

@@ -31,6 +31,7 @@ from training.figures import write_figures
 from training.folder import write_model
 from training.job import check_output_dir, open_job
 from training.lexical import fit_lexical
+from training.parity import check_parity
 from training.report import commit, show_results, summarise, versions, write_metrics
 from training.run import Material, Run, extract_all, train_run
 
@@ -100,6 +101,8 @@ def main(argv: list[str] | None = None) -> Path:
             return folder
         with job.result() as result:
             write_folder(result, arguments, best, report, feeds, names, base_ids)
+            report["parity"] = check_parity(result, data["validation"], best.logits["validation"])
+            write_metrics(result, report)
     show_results(report, console)
     say_how_to_try(folder)
     if target is not None:
@@ -123,7 +126,8 @@ def build_report(
         "rows": {name: len(split) for name, split in data.items()},
         "labels": names,
         "backbones": [
-            {key: getattr(one, key) for key in ("name", "model_id", "revision")} for one in arguments.backbones
+            {key: getattr(one, key) for key in ("name", "model_id", "revision", "resolved_dtype")}
+            for one in arguments.backbones
         ],
         "parameters": sum(p.numel() for p in best.model.parameters()),
         "timings": {key: round(value, 1) for key, value in timings.items()},

@@ -31,28 +31,30 @@ logger = logging.getLogger(__name__)
 WAIT_SECONDS = 0.2
 
 
-def pin(backbone: Backbone) -> Backbone:
+def pin(backbone: Backbone, device: torch.device | str = "cpu") -> Backbone:
     """Fix what a backbone name stands for today.
 
     Args:
         backbone: What a recipe names.
+        device: Where it is to run.
 
     Returns:
-        A copy with `hidden_size` read from the backbone's configuration and, for a backbone from the Hub, its commit
-        as `revision`.
+        A copy with `hidden_size` read from the backbone's own config, `resolved_dtype` by the device and, for a
+        backbone from the Hub, its commit as `revision`.
 
     Raises:
         OSError: the backbone is neither here nor reachable; the message says what can be done.
         ValueError: it is not of an architecture that can be read.
     """
-    encoder = BackboneEncoder(backbone)
-    config = encoder._load(AutoConfig)
+    encoder = BackboneEncoder(backbone, device=device)
+    config = encoder.load(AutoConfig)
     check_architecture(config, encoder.location)
     revision = backbone.revision
     if "local_files_only" not in encoder.load_kwargs:
         # The configuration is in the cache by now, and so is the commit that it came from.
         revision = resolve_revision(encoder.location, revision=revision, local_files_only=True).resolved
-    return backbone.replace(hidden_size=config.hidden_size, revision=revision)
+    dtype = str(encoder.dtype).removeprefix("torch.")
+    return backbone.replace(hidden_size=config.hidden_size, revision=revision, resolved_dtype=dtype)
 
 
 def extract(

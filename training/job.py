@@ -208,7 +208,7 @@ def _describe(arguments: Arguments, data: DatasetDict, labels: dict[str, np.ndar
             content.update(text.encode("utf-8", "replace") + b"\0")
         content.update(np.ascontiguousarray(labels[name]).tobytes())
     return described | {
-        "backbones": arguments.backbones,
+        "backbones": [backbone.to_dict() for backbone in arguments.backbones],
         "texts and labels": content.hexdigest(),
         "processes": arguments.training.world_size,
         "versions": f"torch {torch.__version__}, transformers {transformers.__version__}",

@@ -57,7 +57,7 @@ class Material:
 def extract_all(arguments: Arguments, data: DatasetDict) -> dict[str, dict[str, FeatureColumn]]:
     """Features of every split for every frozen backbone; the arguments' backbones are pinned on the way."""
     device = arguments.training.device
-    arguments.backbones = [pin(backbone) for backbone in arguments.backbones]
+    arguments.backbones = [pin(backbone, device) for backbone in arguments.backbones]
     cache_dir = arguments.data.cache_path
     columns: dict[str, dict[str, FeatureColumn]] = {name: {} for name in data}
     for backbone in arguments.backbones:
