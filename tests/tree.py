@@ -1,4 +1,4 @@
-"""The annotated tree in docs/architecture.md, made of what each file says of itself.
+"""The annotated tree in docs/architecture.md, made of the first line of each file's docstring.
 
 python tests/tree.py    # writes it again after a file was added, renamed or described anew
 """
@@ -7,33 +7,22 @@ import ast
 import subprocess
 from pathlib import Path
 
-import yaml
-
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "architecture.md"
 BEGIN, END = "<!-- tree: python tests/tree.py -->\n```\n", "```\n<!-- end of tree -->"
-# Their names say what they are, or a folder's line does.
-NOT_LISTED = ("tests/", "docs/", ".ci/", "demo/templates/", "extraction/sample/", "requirements", ".git", "notebooks/")
-KINDS = {".py": "python", ".yaml": "recipe"}
 
 
 def described(file: Path) -> str:
-    """The first line that a Python file's docstring or a recipe's description has, without its full stop."""
-    content = file.read_text(encoding="utf-8")
-    if file.suffix == ".yaml":
-        line = yaml.safe_load(content).get("description") or ""
-    else:
-        line = (ast.get_docstring(ast.parse(content)) or "").partition("\n\n")[0]
+    """The first line of a file's docstring, without its full stop."""
+    line = (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").partition("\n\n")[0]
     return " ".join(line.split()).removesuffix(".")
 
 
 def files() -> list[str]:
-    """The project's files, as git knows them, in the tree's order."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
-    )
-    names = [name for name in sorted(set(listed.stdout.splitlines())) if (ROOT / name).is_file()]
-    names = [name for name in names if Path(name).suffix in KINDS and not name.startswith(NOT_LISTED)]
+    """The project's Python files, as git knows them, without tests, in the tree's order."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    names = [name for name in set(listed) if (ROOT / name).is_file() and not name.startswith("tests/")]
     return sorted(names, key=lambda name: ("/" in name, name.rsplit("/", 1)))
 
 
