@@ -25,13 +25,14 @@ def project(tmp_path: Path) -> Path:
 
 
 def apply(change: str, content: str) -> str:
-    """A file's content after a diff, whose hunks are separated by @@ and found by their text."""
+    """A file's content after a diff; hunks are separated by @@ and found by their text, one without any is appended."""
     for hunk in re.split(r"^@@\n", change, flags=re.MULTILINE):
         lines = hunk.splitlines(keepends=True)
         before = "".join(line[1:] for line in lines if line[0] != "+")
         after = "".join(line[1:] for line in lines if line[0] != "-")
-        assert content.count(before) == 1 or not content, f"not found once:\n{before}"
-        content = content.replace(before, after) if content else after
+        if before:
+            assert content.count(before) == 1, f"not found once:\n{before}"
+        content = content.replace(before, after) if before else content + after
     return content
 
 
