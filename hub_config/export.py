@@ -46,7 +46,7 @@ def export(folder: str, output: Path, dtype: Literal["int8", "float32"] = "int8"
     Args:
         folder: A model folder (or Hub id) whose backbones are BERT-like.
         output: Where to; made anew. An earlier export there is replaced, anything else is not.
-        dtype: Of the weights. int8 is a quarter of the size; docs/scaling.md has speed and accuracy.
+        dtype: Of the weights. int8 is a quarter of the size; docs/export.md has speed and accuracy.
 
     Raises:
         ValueError: the model cannot be exported, or `output` holds something else.

@@ -1,8 +1,16 @@
 """Recipes as files: what is one, and what is not."""
 
+import hashlib
+from pathlib import Path
+
 import pytest
+import torch
+from standins import standin
 
 from common.recipes import DEFAULT_RECIPE, RecipeError, load_recipe, names
+from extraction.features import pin
+from fusion_model import BackboneEncoder
+from fusion_model.backbones import MINILM
 
 BACKBONE = "backbones:\n  - {name: tiny, model_id: user/tiny}\n"
 
@@ -98,3 +106,63 @@ def test_a_folder_is_no_recipe(tmp_path):
     (tmp_path / "folder.yaml").mkdir()
     with pytest.raises(RecipeError, match="There is no recipe"):
         load_recipe(str(tmp_path / "folder.yaml"))
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch) -> Path:
+    """A backbone's folder in an installed Python package, `my_reader/model`."""
+    (tmp_path / "site" / "my_reader").mkdir(parents=True)
+    (tmp_path / "site" / "my_reader" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    return standin("bert", tmp_path / "site" / "my_reader" / "model")
+
+
+def naming(folder: Path, files: tuple[str, ...] = ("model.safetensors", "tokenizer.json", "config.json")) -> str:
+    """A recipe whose backbone is that package's."""
+    digests = "".join(f"      {file}: {hashlib.sha256((folder / file).read_bytes()).hexdigest()}\n" for file in files)
+    return (
+        "backbones:\n  - name: mine\n    model_id: someone/my-reader\n    max_length: 32\n"
+        f"    package: my_reader/model\n    sha256:\n{digests}"
+    )
+
+
+def test_a_recipe_of_ones_own_takes_its_backbone_from_a_package(write, package):
+    (backbone,) = load_recipe(write(naming(package))).backbones
+    packaged = BackboneEncoder(pin(backbone))
+    assert packaged.location == str(package)
+    folder = BackboneEncoder(backbone.replace(model_id=str(package)))
+    assert torch.equal(packaged.encode(["I hate this."]), folder.encode(["I hate this."]))
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "tokenizer.json", "config.json"])
+def test_a_package_whose_file_has_another_digest_is_refused(write, package, file):
+    content = naming(package)
+    with (package / file).open("ab") as stream:
+        stream.write(b" ")  # JSON stays JSON
+    (backbone,) = load_recipe(write(content)).backbones
+    with pytest.raises(ValueError, match="sha256") as error:
+        BackboneEncoder(backbone).encode(["I hate this."])
+    assert str(package / file) in str(error.value)
+    assert "Install the package 'my_reader' again" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("    package: ../elsewhere\n", "package"),
+        ("    package: my_reader/../model\n", "package"),
+        ("    package: my_reader/model\n", "sha256"),
+        ("    package: my_reader/model\n    sha256: {config.json: abc}\n", "model.safetensors"),
+    ],
+)
+def test_a_package_is_named_by_a_plain_path_and_the_digest_of_its_weights(write, line, named):
+    with pytest.raises(RecipeError, match="mine") as error:
+        load_recipe(write(f"backbones:\n  - name: mine\n    model_id: someone/my-reader\n{line}"))
+    assert named in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["minilm", "minilm_tuned"])
+def test_minilm_is_named_by_its_recipe_as_older_configs_mean_it(name):
+    for backbone in load_recipe(name).backbones:
+        assert {key: getattr(backbone, key) for key in MINILM} == MINILM
+        assert f"package: {MINILM['package']}" in (Path("hub_config/recipes") / f"{name}.yaml").read_text()

@@ -126,11 +126,11 @@ def test_the_front_matter_is_what_the_hubs_client_expects(tmp_path, case):
     assert card.data.to_dict()["model-index"][0]["name"] == "my_model"
 
 
-def test_without_a_test_split_the_card_says_that_its_figures_flatter(tmp_path):
+def test_without_a_test_split_the_card_says_that_its_figures_are_optimistic(tmp_path):
     text = write(tmp_path, test=False)
     assert "## Results on validation" in text
-    assert "so they flatter" in text
-    assert "so they flatter" not in write(tmp_path, test=True)
+    assert "so they are optimistic" in text
+    assert "so they are optimistic" not in write(tmp_path, test=True)
 
 
 def test_label_names_act_neither_as_html_nor_as_markdown(tmp_path):
@@ -178,7 +178,7 @@ def test_a_tuned_backbone_is_not_called_frozen(tmp_path):
     text = write(
         tmp_path, make_config(backbones=(BACKBONE, TUNED), lexical_terms=12_345, lexical_bytes=99_999, num_members=2)
     )
-    assert "and a trained head of 2 members" in text
+    assert "and an ensemble of 2 trained heads" in text
     assert "A language model that was fine-tuned end to end; the logits of all parts are added." in text
     assert "12,345 words" in text
     assert [row[1] for row in tables(text)[0]] == ["training", "frozen", "fine-tuned"]
