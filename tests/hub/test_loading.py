@@ -94,7 +94,7 @@ model = AutoModel.from_pretrained("alice/secret", cache_dir={str(tmp_path / "cac
 found = [model.predict(["I love it!"], top_k=1)[0][0]["label"]]
 found.append(pipeline("text-classification", model="alice/secret", **options)("I love it!")[0]["label"])
 there = [path.parent.name for path in Path({str(tmp_path / "cache")!r}).rglob("backbones/minilm/model.safetensors")]
-print(json.dumps({{"labels": found, "backbone": there, "commit": model._revision}}))
+print(json.dumps({{"labels": found, "backbone": there, "commit": model.hub_revision}}))
 """
     outcome = answer(client(["-c", code], token=None, isolated=True))
     assert outcome["labels"][0] == outcome["labels"][1]
