@@ -46,7 +46,7 @@ def pin(backbone: Backbone) -> Backbone:
         ValueError: it is not of an architecture that can be read.
     """
     encoder = BackboneEncoder(backbone)
-    config = encoder._load(AutoConfig)
+    config = encoder.load(AutoConfig)
     check_architecture(config, encoder.location)
     revision = backbone.revision
     if "local_files_only" not in encoder.load_kwargs:

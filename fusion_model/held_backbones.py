@@ -33,7 +33,7 @@ class BackboneHolder(PreTrainedModel):
     def __init__(self, config: FusionConfig):
         super().__init__(config)
         self._encoders = _Encoders()
-        self._revision: str | None = None
+        self.hub_revision: str | None = None
         if config.name_or_path and Path(config.name_or_path).is_dir():
             # Backbones are read later, when the working directory may be another.
             config.name_or_path = str(Path(config.name_or_path).resolve())
@@ -47,7 +47,7 @@ class BackboneHolder(PreTrainedModel):
                 held = BackboneEncoder(
                     backbone,
                     folder=self.config.name_or_path,
-                    revision=self._revision,
+                    revision=self.hub_revision,
                     device=self.device,
                     hub=self._encoders.hub,
                 )

@@ -90,7 +90,7 @@ class FusionForSequenceClassification(BackboneHolder):
         check_weights(file, cls, config)
         loaded = super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
         model = loaded[0] if isinstance(loaded, tuple) else loaded
-        model._revision = extract_commit_hash(file, None) or kwargs.get("revision")
+        model.hub_revision = extract_commit_hash(file, None) or kwargs.get("revision")
         model._encoders.hub = {key: hub[key] for key in BACKBONE_OPTIONS if key in hub}
         return loaded
 

@@ -85,7 +85,7 @@ class Classifier(nn.Module):
 def load_backbone(model: FusionForSequenceClassification, backbone: Backbone) -> nn.Module:
     """A backbone in float32, if its export is tested."""
     encoder = BackboneEncoder(
-        backbone.replace(dtype="float32"), folder=model.config.name_or_path, revision=model._revision
+        backbone.replace(dtype="float32"), folder=model.config.name_or_path, revision=model.hub_revision
     )
     if encoder.model.config.model_type not in ARCHITECTURES:
         raise ExportError(
