@@ -15,7 +15,7 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from common.atomic import try_lock
-from common.command import end_with_status
+from common.command import check_flags, end_with_status
 from fusion_model.predictions import check_choice
 from labelling.corpus import Corpus, open_corpus
 from labelling.environment import prepare
@@ -31,7 +31,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
     Raises:
         ValueError: a value is out of range.
-        SystemExit: a flag is wrong; usage is printed.
+        SystemExit: a flag is wrong; what is right is printed.
     """
     parser = argparse.ArgumentParser(prog="label.py", description=(__doc__ or "").splitlines()[0], allow_abbrev=False)
     parser.add_argument("--model", required=True, help="Model folder or Hub id (user/model@v1 for a revision).")
@@ -48,6 +48,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
                         "out).")  # fmt: skip
     parser.add_argument("--actors", type=int, help="Processes that hold the model (chosen from the machine).")
     parser.add_argument("--threads", type=int, help="Threads of each (chosen from the machine).")
+    check_flags(parser, argv)
     options = parser.parse_args(argv)
     for name in ("part_rows", "actors", "threads"):
         value = getattr(options, name)
@@ -150,6 +151,11 @@ def follow(results, total: int, kept: int, output: Path) -> None:
         print(f"{without_text:,} of them have no text (nothing there, or no string): their labels are null")
 
 
-if __name__ == "__main__":
+def run(argv: list[str] | None = None) -> int:
+    """`main` with errors and signals in one sentence instead of a traceback; the process's exit status."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    sys.exit(end_with_status(main, sys.argv[1:], advice=ADVICE))
+    return end_with_status(main, sys.argv[1:] if argv is None else argv, advice=ADVICE)
+
+
+if __name__ == "__main__":
+    sys.exit(run())

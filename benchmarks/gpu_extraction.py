@@ -9,16 +9,16 @@ second for all three backbones, peak memory; beside it a naive loop that pads ev
 """
 
 import sys
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
-from unittest import mock
 
 import torch
-from transformers import AutoModel, BertConfig, LlamaConfig, PretrainedConfig, RobertaConfig
+from transformers import AutoModel, BertConfig, LlamaConfig, PretrainedConfig, PreTrainedModel, RobertaConfig
 
 from benchmarks.measure import in_turn, matrix_rate, model_flops, parser, report
 from extraction.sources import load_source
-from fusion_model import BackboneEncoder
+from fusion_model import Backbone, BackboneEncoder
 from fusion_model.backbones import check_backbones
 from fusion_model.encoder import resolve_dtype
 
@@ -51,25 +51,33 @@ def architectures(tiny: bool) -> dict[str, tuple[PretrainedConfig, dict]]:
     }
 
 
-def encoder_of(name: str, config: PretrainedConfig, slots: dict, device: torch.device) -> BackboneEncoder:
-    """An encoder around a model with random weights, made on its device in its dtype."""
-    backbone = check_backbones(
-        [{"name": name.lower().replace("-", "_"), "model_id": name, "max_length": PLENTY, **slots}]
-    )
-    encoder = BackboneEncoder(backbone[0], device=device)
-    with torch.device(device), torch.inference_mode(False):
+class RandomEncoder(BackboneEncoder):
+    """An encoder of random weights, made on their device in its dtype, that reads drawn token ids.
+
+    Args:
+        backbone: How it is read.
+        config: What the model is made from.
+        ids: Token ids of each text; any other text has one.
+        device: Where it runs.
+    """
+
+    def __init__(self, backbone: Backbone, config: PretrainedConfig, ids: dict[str, list[int]], device: torch.device):
+        super().__init__(backbone, device=device)
+        self.config, self.ids = config, ids
+
+    def load_model(self) -> PreTrainedModel:
+        """A model that is not read from any file."""
         before = torch.get_default_dtype()
-        torch.set_default_dtype(encoder.dtype)
+        torch.set_default_dtype(self.dtype)
         try:
-            encoder._model = AutoModel.from_config(config).eval().requires_grad_(False)
+            with torch.device(self.device), torch.inference_mode(False):
+                return AutoModel.from_config(self.config).eval().requires_grad_(False)
         finally:
             torch.set_default_dtype(before)
-    return encoder
 
-
-def drawn(ids_of: dict[str, list[int]], texts: list[str]) -> list[list[int]]:
-    """In a tokenizer's place: the ids that were drawn for each text."""
-    return [ids_of.get(text, [5]) for text in texts]
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """The ids that were drawn for each text."""
+        return [self.ids.get(text, [5]) for text in texts]
 
 
 def naive(encoder: BackboneEncoder, token_ids: list[list[int]], batch: int) -> None:
@@ -108,15 +116,15 @@ def main(argv: list[str] | None = None) -> dict | None:
     random = torch.Generator().manual_seed(0)
     rows, total = [], 0.0
     for name, (config, slots) in architectures(options.tiny).items():
-        encoder = encoder_of(name, config, slots, device)
+        spec = {"name": name.lower().replace("-", "_"), "model_id": name, "max_length": PLENTY, **slots}
         ids = [torch.randint(5, config.vocab_size, (n,), generator=random).tolist() for n in lengths]
+        encoder = RandomEncoder(check_backbones([spec])[0], config, dict(zip(texts, ids, strict=True)), device)
         few = ids[: options.naive_texts]
-        with mock.patch.object(encoder, "tokenize", partial(drawn, dict(zip(texts, ids, strict=True)))):
-            encoder.encode(texts[:64])
-            if device.type == "cuda":
-                torch.cuda.reset_peak_memory_stats()
-            ours = min(in_turn({"ours": partial(encoder.encode, texts)}, options.repeats)["ours"])
-            peak = torch.cuda.max_memory_allocated() / 2**30 if device.type == "cuda" else None
+        encoder.encode(texts[:64])
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+        ours = min(in_turn({"ours": partial(encoder.encode, texts)}, options.repeats)["ours"])
+        peak = torch.cuda.max_memory_allocated() / 2**30 if device.type == "cuda" else None
         loop = min(in_turn({"loop": partial(naive, encoder, few, options.naive_batch)}, options.repeats)["loop"])
         flops = model_flops(config, lengths) / ours
         total += ours

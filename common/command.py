@@ -1,5 +1,6 @@
-"""How a command ends: errors as a sentence, signals within two seconds, exit statuses that shells know."""
+"""How a command begins and ends: flags, errors as a sentence, signals within two seconds, exit statuses."""
 
+import argparse
 import logging
 import os
 import signal
@@ -10,6 +11,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from .errors import nearest
+
 # What our own modules and the libraries raise when something is wrong that the user can change.
 USER_ERRORS = (ValueError, OSError, FloatingPointError)
 # A native call that does not return, or an exit that hangs, is cut short after so many seconds: locks end with the
@@ -19,6 +22,24 @@ GRACE_SECONDS = 1.5
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM, as an exception that passes where Ctrl-C would."""
+
+
+def check_flags(parser: argparse.ArgumentParser, argv: list[str]) -> None:
+    """Refuse a flag that a command does not have, in one line instead of after pages of usage.
+
+    Args:
+        parser: Of the command.
+        argv: Arguments without the program's name.
+
+    Raises:
+        SystemExit: with status 2; the nearest flag is printed.
+    """
+    known = {flag for action in parser._actions for flag in action.option_strings}
+    for word in argv[: argv.index("--")] if "--" in argv else argv:
+        flag = word.partition("=")[0]
+        if flag.startswith("--") and flag not in known:
+            hint = nearest(flag, known, f"`{parser.prog} --help` lists the known.")
+            parser.exit(2, f"{parser.prog}: error: there is no flag '{flag}'.{hint}\n")
 
 
 def end_with_status(command: Callable[..., Any], *args: Any, advice: str) -> int:

@@ -1,17 +1,17 @@
 """Recipes: one YAML a published model, naming its backbones, head and training arguments."""
 
+import argparse
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 import yaml
 
 from fusion_model.backbones import Backbone, check_backbones
 
+from .errors import nearest
+
 FOLDER = Path(__file__).parents[1] / "hub_config" / "recipes"
 DEFAULT_RECIPE = "minilm"
-# An error that lists more than so many words is not read.
-MOST_LISTED = 20
 SECTIONS = {"description", "backbones", "head", "training"}
 
 
@@ -44,14 +44,6 @@ class Recipe:
         for key in self.defaults:
             if key not in known:
                 raise RecipeError(f"The recipe '{self.name}' has the unknown key '{key}'.{nearest(key, known)}")
-
-
-def nearest(word: object, known: set[str]) -> str:
-    """A hint for a misspelt word, or what there is. (YAML reads some words, such as `yes`, as no strings.)"""
-    close = get_close_matches(str(word), sorted(known), n=1)
-    if close:
-        return f" Did you mean '{close[0]}'?"
-    return f" Known are {sorted(known)}." if len(known) <= MOST_LISTED else " `python train.py --help` lists the known."
 
 
 def names() -> list[str]:
@@ -112,3 +104,24 @@ def load_recipe(name_or_path: str) -> Recipe:
     if not backbones:
         raise RecipeError(f"The recipe '{path.stem}' names no backbones: expected at least one.")
     return Recipe(path.stem, content["description"], backbones, {**content["head"], **content["training"]})
+
+
+def find_recipe(argv: list[str]) -> tuple[Recipe, list[str]]:
+    """Read the recipe that a command line names, before its other flags: their defaults come from it.
+
+    Args:
+        argv: Arguments without the program's name.
+
+    Returns:
+        The recipe, and each NAME=ID_OR_FOLDER that `--backbone` was given. (A list flag that is given twice would hold
+        its last list alone, and each is meant.)
+
+    Raises:
+        RecipeError: see `load_recipe`.
+        SystemExit: `--recipe` or `--backbone` has no value.
+    """
+    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    finder.add_argument("--recipe", default=DEFAULT_RECIPE)
+    finder.add_argument("--backbone", nargs="+", action="extend", default=[])
+    found = finder.parse_known_args(argv)[0]
+    return load_recipe(found.recipe), found.backbone

@@ -6,7 +6,6 @@ torchrun --nproc_per_node 4 -m extraction --dataset go_emotions --recipe llmembe
 Processes share the work through the cache folder: on several nodes, each runs torchrun on a file system they share.
 """
 
-import argparse
 import logging
 import sys
 import time
@@ -18,8 +17,8 @@ from accelerate import PartialState
 from transformers import HfArgumentParser
 from transformers.utils.logging import disable_progress_bar
 
-from common.command import end_with_status
-from common.recipes import DEFAULT_RECIPE, load_recipe
+from common.command import check_flags, end_with_status
+from common.recipes import DEFAULT_RECIPE, find_recipe
 from fusion_model.backbones import Backbone
 from fusion_model.encoder import BackboneEncoder
 
@@ -51,13 +50,9 @@ def parse(argv: list[str]) -> tuple[DataArguments, ExtractionArguments, list[Bac
 
     Raises:
         ValueError: the recipe or a backbone is not understood.
-        SystemExit: a flag is wrong; usage is printed.
+        SystemExit: a flag is wrong; what is right is printed.
     """
-    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    finder.add_argument("--recipe", default=DEFAULT_RECIPE)
-    finder.add_argument("--backbone", nargs="+", action="extend", default=[])
-    found = finder.parse_known_args(argv)[0]
-    recipe = load_recipe(found.recipe)
+    recipe, replacements = find_recipe(argv)
     parser = HfArgumentParser(
         [DataArguments, ExtractionArguments],  # type: ignore[list-item]
         description="Computes and caches the features of a data set's texts, for train.py to find.",
@@ -65,10 +60,10 @@ def parse(argv: list[str]) -> tuple[DataArguments, ExtractionArguments, list[Bac
         allow_abbrev=False,
     )
     known = {f.name for cls in (DataArguments, ExtractionArguments) for f in fields(cls)}
-    parser.set_defaults(**{key: value for key, value in recipe.defaults.items() if key in known}, recipe=found.recipe)
+    parser.set_defaults(**{key: value for key, value in recipe.defaults.items() if key in known}, recipe=recipe.name)
+    check_flags(parser, argv)
     data, arguments = parser.parse_args_into_dataclasses(argv)
-    # A list flag given twice holds its last list alone; each --backbone is meant.
-    return data, arguments, replace_backbones(recipe.backbones, found.backbone)
+    return data, arguments, replace_backbones(recipe.backbones, replacements)
 
 
 def main(argv: list[str]) -> None:
@@ -111,13 +106,16 @@ def main(argv: list[str]) -> None:
     state.destroy_process_group()
 
 
-def run(argv: list[str]) -> int:
+def run(argv: list[str] | None = None) -> int:
     """`main` with errors and signals in one sentence instead of a traceback; the process's exit status."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     datasets.disable_progress_bars()
     disable_progress_bar()
-    return end_with_status(main, argv, advice="finished shards are kept; the same command goes on with the others.")
+    arguments = sys.argv[1:] if argv is None else argv
+    return end_with_status(
+        main, arguments, advice="finished shards are kept; the same command goes on with the others."
+    )
 
 
 if __name__ == "__main__":
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(run())

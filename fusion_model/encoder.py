@@ -74,7 +74,7 @@ class BackboneEncoder:
         if self._model is None:
             with LOADING:
                 if self._model is None:
-                    self._model = self._load_model()
+                    self._model = self.load_model()
         return self._model
 
     @property
@@ -139,7 +139,7 @@ class BackboneEncoder:
         self.load(AutoModel, dtype="auto", use_safetensors=True).save_pretrained(folder)
         self.load(AutoTokenizer).save_pretrained(folder)
 
-    def _load_model(self) -> PreTrainedModel:
+    def load_model(self) -> PreTrainedModel:
         """Load the backbone and compare it with what the config says of it."""
         name = self.backbone.name
         trained, serving = self.backbone.resolved_dtype, str(self.dtype).removeprefix("torch.")

@@ -164,6 +164,11 @@ def main(argv: list[str]) -> None:
     sys.stdout.write(f"{output}: {size:,.1f} MB, weights in {options.dtype}. Try it: python {output}/predict.py TEXT\n")
 
 
-if __name__ == "__main__":
+def run(argv: list[str] | None = None) -> int:
+    """`main` with errors and signals in one sentence instead of a traceback; the process's exit status."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    sys.exit(end_with_status(main, sys.argv[1:], advice="nothing was written."))
+    return end_with_status(main, sys.argv[1:] if argv is None else argv, advice="nothing was written.")
+
+
+if __name__ == "__main__":
+    sys.exit(run())

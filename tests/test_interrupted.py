@@ -164,6 +164,10 @@ def test_two_processes_train_one_model(flags, tmp_path):
 def test_the_campaign_of_faults_loses_nothing():
     few = [f"--{kind}=2" for kind in ("kills", "corruptions", "full_disks", "pairs")]  # each kind of fault once
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.faults", *few], env=ENVIRONMENT, cwd=REPO, capture_output=True, text=True
+        [sys.executable, "-m", "tests.campaigns.faults", *few],
+        env=ENVIRONMENT,
+        cwd=REPO,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -10,7 +10,8 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import torch
 from transformers import HfArgumentParser, TrainingArguments
 
-from common.recipes import DEFAULT_RECIPE, Recipe, RecipeError, load_recipe
+from common.command import check_flags
+from common.recipes import DEFAULT_RECIPE, Recipe, RecipeError, find_recipe
 from extraction.arguments import DataArguments, replace_backbones
 from fusion_model.backbones import Backbone
 
@@ -160,19 +161,14 @@ def parse(argv: list[str]) -> Arguments:
     Raises:
         RecipeError: the recipe does not exist, or has an unknown key or a value of the wrong kind.
         ValueError: a number is out of its range, or `--backbone` names none of the recipe's.
-        SystemExit: a flag is wrong; usage is printed.
+        SystemExit: a flag is wrong; what is right is printed.
     """
-    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    finder.add_argument("--recipe", default=DEFAULT_RECIPE)
-    finder.add_argument("--backbone", nargs="+", action="extend", default=[])
-    found = finder.parse_known_args(argv)[0]
-    recipe = load_recipe(found.recipe)
+    recipe, replacements = find_recipe(argv)
     recipe.check_keys({f.name for cls in GROUPS for f in fields(cls) if f.init} - NOT_IN_RECIPES)
     parser = _parser()
     parser.set_defaults(**recipe_values(recipe), recipe=recipe.name)
-    namespace = vars(parser.parse_args(argv))
-    # A list flag given twice holds its last list alone; each --backbone is meant.
-    namespace["backbone"] = found.backbone
+    check_flags(parser, argv)
+    namespace = vars(parser.parse_args(argv)) | {"backbone": replacements}
     for name, least in LEAST.items():
         if namespace[name] is not None and namespace[name] < least:
             raise ValueError(f"--{name} is {namespace[name]}: expected {least} or more.")

@@ -1,12 +1,15 @@
-"""Signals, errors and what a shell is told."""
+"""Flags, signals, errors and what a shell is told."""
 
+import argparse
 import os
 import signal
 import time
 
 import pytest
 
-from common.command import GRACE_SECONDS, end_with_status
+from common.command import GRACE_SECONDS, check_flags, end_with_status
+from extraction.__main__ import parse as extraction_parse
+from label import parse as label_parse
 
 
 def test_an_error_is_one_sentence_and_status_1(capsys):
@@ -58,3 +61,28 @@ def test_what_does_not_listen_is_ended_after_the_grace():
     os.close(write)
     assert b"stopped by SIGTERM: all is kept.\n" in os.read(read, 1000)
     os.close(read)
+
+
+@pytest.mark.parametrize("spelling", ["--treshold", "--treshold=0.5"])
+def test_a_misspelt_flag_is_told_the_nearest(spelling, capsys):
+    parser = argparse.ArgumentParser(prog="label.py")
+    parser.add_argument("--threshold")
+    with pytest.raises(SystemExit) as stop:
+        check_flags(parser, ["some text", spelling])
+    said = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert "'--treshold'" in said
+    assert "Did you mean '--threshold'?" in said
+
+
+def test_words_that_are_no_flags_pass():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--threshold")
+    check_flags(parser, ["-1", "text", "--threshold", "0.5", "--", "--anything"])
+
+
+@pytest.mark.parametrize("parse", [extraction_parse, label_parse])
+def test_commands_hint_at_the_nearest_flag(parse, capsys):
+    with pytest.raises(SystemExit):
+        parse(["--text_colum", "words"])
+    assert "Did you mean '--text_column'?" in capsys.readouterr().err

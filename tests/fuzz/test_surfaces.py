@@ -1,4 +1,4 @@
-"""A few dozen made-up inputs for each surface; `python -m benchmarks.fuzz` runs as many as wanted."""
+"""A few dozen made-up inputs for each surface; `python -m tests.campaigns.fuzz` runs as many as wanted."""
 
 import io
 import json
@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.fuzz import campaign
-from benchmarks.fuzzing import Surface, surfaces
 from demo.limits import RefusalError, check_top_k
 from demo.reader import Shelf
 from demo.tables import read_table
 from fusion_model import FusionConfig
+from tests.campaigns.fuzz import campaign
+from tests.campaigns.fuzzing import Surface, surfaces
 from tests.standins import small_model
 
 NAMES = ["sources", "recipes", "predict", "pipeline", "configuration", "uploads"]
@@ -58,7 +58,7 @@ def test_the_campaign_counts_what_is_not_handled():
 
 
 def test_an_input_that_hangs_is_interrupted(monkeypatch):
-    monkeypatch.setattr("benchmarks.fuzzing.PATIENCE", 0.05)
+    monkeypatch.setattr("tests.campaigns.fuzzing.PATIENCE", 0.05)
 
     def hang(_: object) -> None:
         while True:

@@ -167,12 +167,23 @@ def test_a_replacement_that_replaces_nothing_is_refused(recipe, replacement):
         parse(["--recipe", recipe("num_runs: 1"), "--backbone", replacement])
 
 
-@pytest.mark.parametrize("flags", [["--lerning_rate", "1"], ["--learning_rate", "fast"], ["--loss", "x"], ["--recipe"]])
+@pytest.mark.parametrize("flags", [["--learning_rate", "fast"], ["--loss", "x"], ["--recipe"]])
 def test_a_wrong_flag_is_refused_with_the_usage(flags, capsys):
     with pytest.raises(SystemExit) as stop:
         parse(flags)
     assert stop.value.code == 2
     assert "usage:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flags", [["--lerning_rate", "1"], ["--lerning_rate=1"]])
+def test_a_misspelt_flag_is_told_the_nearest_in_one_line(flags, capsys):
+    with pytest.raises(SystemExit) as stop:
+        parse(flags)
+    assert stop.value.code == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert "'--lerning_rate'" in said[0]
+    assert "'--learning_rate'" in said[0]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from benchmarks.advisories import affects
+from tests.campaigns.advisories import affects
 
 ROOT = Path(__file__).parents[2]
 # torch has a build for each kind of machine; the Makefile's tools live in an environment of their own.

@@ -1,6 +1,6 @@
 """Kills, damages and fills the disk of extraction and training at random moments, and compares with an undisturbed run.
 
-python -m benchmarks.faults --kills 50 --corruptions 50
+python -m tests.campaigns.faults --kills 50 --corruptions 50
 
 A small random backbone and corpus are used, in child processes of one that has imported everything. Full disks are a
 4 MB tmpfs where the account may mount one, else a limit on the size of a file.
@@ -46,7 +46,9 @@ def show(results: dict[str, Result]) -> None:
 
 def main() -> int:
     """The command; its exit status is 1 if anything was lost or wrong."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.faults", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.campaigns.faults", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--kills", type=int, default=50, help="SIGKILL, SIGTERM, SIGINT: extraction and training")
     parser.add_argument(
         "--corruptions", type=int, default=50, help="cut, flipped and foreign files: cache, checkpoints"

@@ -1,7 +1,7 @@
 """Known vulnerabilities of the pinned versions, from a copy of PyPA's advisory database: for want of a network.
 
 git clone https://github.com/pypa/advisory-database
-python -m benchmarks.advisories --database advisory-database
+python -m tests.campaigns.advisories --database advisory-database
 """
 
 import argparse
@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PIN = re.compile(r"^([A-Za-z0-9][\w.-]*==[^\s;\\]+)", re.MULTILINE)
 
 

@@ -1,6 +1,6 @@
 """How many made-up inputs each surface neither answers nor refuses in a sentence.
 
-python -m benchmarks.fuzz --examples 10000
+python -m tests.campaigns.fuzz --examples 10000
 """
 
 import argparse
