@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from os import PathLike
+from pathlib import Path
 from typing import cast
 
 import torch
@@ -12,6 +13,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, 
 from .backbones import LOAD_ERRORS, Backbone, explain_refusal
 from .batches import Pending, max_tokens_on, prefetch, store, to_cpu, to_device
 from .buckets import bucket_by_length
+from .file_modes import set_default_mode
 from .hub import hub_is_reachable, locate
 from .pooling import PooledLayers
 from .trust import check_backbone, check_ids
@@ -146,6 +148,7 @@ class BackboneEncoder:
         """Write the backbone, in the precision that it was published in, and its tokenizer into `folder`."""
         self._load(AutoModel, dtype="auto", use_safetensors=True).save_pretrained(folder)
         self._load(AutoTokenizer).save_pretrained(folder)
+        set_default_mode(*Path(folder).glob("*.safetensors"))
 
     def _load_model(self) -> PreTrainedModel:
         """Load the backbone and compare it with what the config says of it."""
