@@ -3,8 +3,8 @@
 import errno
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +12,8 @@ from typing import Any
 
 import xxhash
 from filelock import FileLock, Timeout
+
+from fusion_model.file_modes import check_readable, set_default_mode
 
 # Disk full, quota used up, file larger than the account may write.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -69,16 +71,15 @@ def write_json(file: Path, content: Any, aside: Path | None = None) -> None:
         aside: Folder on the same file system to write it in first, the file's own if left out. A process that is killed
             at this moment leaves the unfinished file behind there.
     """
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=aside or file.parent, prefix=f"unfinished-{file.name}-", delete=False
-    ) as stream:
-        try:
+    # Not one of tempfile's, which nobody else may read.
+    written = (aside or file.parent) / f"unfinished-{file.name}-{secrets.token_hex(8)}"
+    try:
+        with written.open("x", encoding="utf-8") as stream:
             stream.write(json.dumps(content, indent=1, sort_keys=True) + "\n")
-            stream.flush()
-            put(Path(stream.name), file)
-        except BaseException:
-            Path(stream.name).unlink(missing_ok=True)
-            raise
+        put(written, file)
+    except BaseException:
+        written.unlink(missing_ok=True)
+        raise
 
 
 def record(file: Path) -> dict[str, Any]:
@@ -110,15 +111,24 @@ def altered(file: Path, recorded: dict[str, Any]) -> str | None:
 
 
 def seal(folder: Path) -> None:
-    """Sync every file of a folder and write their checksums; a folder without this manifest is unfinished."""
+    """Sync every file of a folder and write their checksums; a folder without this manifest is unfinished.
+
+    The files get the mode that the umask gives, also where a library wrote them for this account alone.
+    """
     files = sorted(file for file in folder.rglob("*") if file.is_file() and file.name != MANIFEST)
+    set_default_mode(*files)
     for file in files:
         sync(file)
     write_json(folder / MANIFEST, {str(file.relative_to(folder)): record(file) for file in files})
 
 
 def broken_seal(folder: Path) -> str | None:
-    """What is wrong with a folder that was sealed: a clause that names the file, or None."""
+    """What is wrong with a folder that was sealed: a clause that names the file, or None.
+
+    Raises:
+        PermissionError: its manifest may not be read; it may well be whole.
+    """
+    check_readable(folder / MANIFEST)
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         files = list(manifest.items())

@@ -19,6 +19,7 @@ import fusion_model.pooling
 from common.atomic import altered, record, write_json
 from fusion_model.backbones import Backbone
 from fusion_model.encoder import BackboneEncoder
+from fusion_model.file_modes import check_readable
 
 # A killed run keeps its finished shards; within a shard texts are sorted by length. Many processes on a small data set
 # share it better in smaller shards; every command must then be given the same number.
@@ -128,7 +129,12 @@ class Shard:
         write_json(self.record_file, self.facts | record(written), aside=written.parent)
 
     def flaw(self) -> str | None:
-        """What is wrong with the file: a clause, or None if it is the one that was written for these texts."""
+        """What is wrong with the file: a clause, or None if it is the one that was written for these texts.
+
+        Raises:
+            PermissionError: it may not be read; it may well be whole.
+        """
+        check_readable(self.record_file, self.file)
         try:
             recorded = json.loads(self.record_file.read_text(encoding="utf-8"))
             other = [name for name, value in self.facts.items() if recorded.get(name) != value]

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import torch
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 # Tokens in one forward pass. On a CPU more does not run faster; a GPU needs more to be busy.
 CPU_BATCH_TOKENS = 4096
@@ -27,6 +27,11 @@ def resolve_dtype(dtype: str, device: torch.device) -> torch.dtype:
     if device.type == "cuda":
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
     return torch.bfloat16 if fast else torch.float32
+
+
+def stand_in(tokenizer: PreTrainedTokenizerBase) -> int:
+    """The id read for a text without tokens, as "" is to a tokenizer without special tokens: nothing has no mean."""
+    return next((i for i in (tokenizer.bos_token_id, tokenizer.eos_token_id) if i is not None), 0)
 
 
 def max_tokens_on(model: PreTrainedModel, device: torch.device) -> int:
@@ -100,6 +105,7 @@ __all__ = [
     "max_tokens_on",
     "prefetch",
     "resolve_dtype",
+    "stand_in",
     "store",
     "to_cpu",
     "to_device",

@@ -5,14 +5,16 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from os import PathLike
+from pathlib import Path
 from typing import cast
 
 import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from .backbones import LOAD_ERRORS, Backbone, explain_refusal
-from .batches import Pending, max_tokens_on, prefetch, resolve_dtype, store, to_cpu, to_device
+from .batches import Pending, max_tokens_on, prefetch, resolve_dtype, stand_in, store, to_cpu, to_device
 from .buckets import bucket_by_length
+from .file_modes import set_default_mode
 from .hub import hub_is_reachable, locate
 from .pooling import PooledLayers
 from .trust import check_backbone, check_ids
@@ -24,11 +26,6 @@ GROUP_TEXTS = 1024
 BATCHES_AHEAD = 4
 # `from_pretrained` changes torch's defaults while it runs, so one backbone is loaded at a time, whatever the threads.
 LOADING = threading.RLock()
-
-
-def stand_in(tokenizer: PreTrainedTokenizerBase) -> int:
-    """The id read for a text without tokens, as "" is to a tokenizer without special tokens: nothing has no mean."""
-    return next((i for i in (tokenizer.bos_token_id, tokenizer.eos_token_id) if i is not None), 0)
 
 
 class BackboneEncoder:
@@ -138,6 +135,7 @@ class BackboneEncoder:
         """Write the backbone, in the precision that it was published in, and its tokenizer into `folder`."""
         self.load(AutoModel, dtype="auto", use_safetensors=True).save_pretrained(folder)
         self.load(AutoTokenizer).save_pretrained(folder)
+        set_default_mode(*Path(folder).glob("*.safetensors"))
 
     def load_model(self) -> PreTrainedModel:
         """Load the backbone and compare it with what the config says of it."""
@@ -295,4 +293,4 @@ def _not_finite(features: torch.Tensor) -> list[int]:
     return torch.nonzero(~torch.isfinite(features).all(dim=1)).flatten().tolist()
 
 
-__all__ = ["BackboneEncoder", "resolve_dtype", "stand_in"]
+__all__ = ["BackboneEncoder", "resolve_dtype"]

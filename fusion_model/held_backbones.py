@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 
 from .configuration_fusion import FusionConfig
 from .encoder import BackboneEncoder
+from .file_modes import set_default_mode
 
 
 class _Encoders:
@@ -60,6 +61,8 @@ class BackboneHolder(PreTrainedModel):
             if backbone.bundled and is_main_process:
                 self._save_backbone(backbone.name, Path(save_directory) / "backbones" / backbone.name)
         super().save_pretrained(save_directory, is_main_process, *args, **{**kwargs, "max_shard_size": "1000GB"})
+        if is_main_process:
+            set_default_mode(*Path(save_directory).glob("model*.safetensors"))
 
     def _save_backbone(self, name: str, target: Path) -> None:
         """Write a backbone, unless it is where the model reads it from."""

@@ -14,6 +14,7 @@ from torch import nn
 from transformers import AutoModel, PreTrainedConfig
 
 from .backbones import MAX_LAYERS, Backbone, package_folder
+from .file_modes import check_readable
 
 # Ids of the backbones whose own code may run for a model that was not trained by this process, separated by spaces.
 TRUSTED_VARIABLE = "FUSION_TRUSTED_BACKBONES"
@@ -109,6 +110,7 @@ def check_backbone(config: PreTrainedConfig, location: str, backbone: Backbone) 
 
     Raises:
         ValueError: says which of these it is.
+        PermissionError: a file may not be read.
     """
     check_architecture(config, location)
     for kind in (config._attn_implementation, config._experts_implementation):
@@ -122,6 +124,7 @@ def check_backbone(config: PreTrainedConfig, location: str, backbone: Backbone) 
     if Path(location) == package_folder(backbone):
         check_packaged(backbone, location)
     sizes = {file: file.stat().st_size for file in Path(location).iterdir() if file.is_file()}
+    check_readable(*sizes)
     for file, size in sizes.items():
         if file.suffix in (".json", ".txt", ".model") and size > LARGEST_TEXT_FILE:
             raise ValueError(
@@ -172,8 +175,10 @@ def check_weights(file: str, model_class: type[nn.Module], config: PreTrainedCon
         config: What it is built from.
 
     Raises:
+        PermissionError: the file may not be read.
         ValueError: the file is no safetensors file, or lacks a tensor of the shape that the configuration asks for.
     """
+    check_readable(Path(file))  # safetensors says of such a file that it is not there
     try:
         with safe_open(file, framework="pt") as tensors:
             stored = {name: tuple(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118

@@ -9,6 +9,7 @@ from huggingface_hub import ModelCard
 from safetensors import SafetensorError, safe_open
 
 from fusion_model import FusionConfig
+from fusion_model.file_modes import check_readable
 
 from .errors import PublishError
 
@@ -48,7 +49,9 @@ def check_files(folder: Path, files: list[Path]) -> None:
 
     Raises:
         PublishError: names the first file that is not fit, and what is wrong with it.
+        PermissionError: a file may not be read.
     """
+    check_readable(*files)
     for file in files:
         name = str(file.relative_to(folder))
         if any(part.startswith(".") for part in file.relative_to(folder).parts):

@@ -22,7 +22,8 @@ import fusion_model.predictions
 import fusion_model.terms
 from common.command import end_with_status
 from fusion_model import Backbone, FusionForSequenceClassification
-from fusion_model.encoder import stand_in
+from fusion_model.batches import stand_in
+from fusion_model.file_modes import check_readable
 
 DTYPES = ("int8", "float32")
 HERE = Path(__file__).parent / "portable"
@@ -82,6 +83,7 @@ def export(folder: str, output: Path, dtype: Literal["int8", "float32"] = "int8"
 
 def _is_export(folder: Path) -> bool:
     """Whether `export` wrote this folder."""
+    check_readable(folder / "config.json")
     try:
         return json.loads((folder / "config.json").read_text(encoding="utf-8"))["format"] == FORMAT
     except (OSError, ValueError, KeyError, TypeError):

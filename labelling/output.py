@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from common.atomic import put, room, write_json
+from fusion_model.file_modes import check_readable
 
 logger = logging.getLogger(__name__)
 # Readers of Parquet folders pass over names that begin so.
@@ -110,6 +111,7 @@ def begin(folder: Path, manifest: dict[str, Any]) -> None:
         ResumeError: the folder holds something else.
     """
     file = folder / MANIFEST
+    check_readable(file)
     if not file.exists():
         others = sorted(path.name for path in folder.iterdir() if path.name != LOCK)
         if others:
@@ -160,6 +162,7 @@ def finished(folder: Path, rows: list[int]) -> set[int]:
         if match is None:
             continue
         part = int(match[1])
+        check_readable(file)
         try:
             whole = pq.read_metadata(file).num_rows == rows[part]
         except (pa.ArrowException, OSError, IndexError):

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pyarrow.types as pt
 
 from common.errors import DataError
+from fusion_model.file_modes import check_readable
 
 SUFFIXES = (".parquet", ".csv", ".jsonl", ".ndjson")
 # Rows of a Parquet file that are decoded at a time.
@@ -52,6 +53,7 @@ def parquet_facts(file: Path, text_column: str, id_column: str | None) -> tuple[
     Raises:
         DataError: it is no Parquet file, or a column holds something else.
     """
+    check_readable(file)
     try:
         with pq.ParquetFile(file) as parquet:
             schema, rows = parquet.schema_arrow, parquet.metadata.num_rows

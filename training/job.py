@@ -19,6 +19,7 @@ from torch import nn
 
 from common.atomic import broken_seal, put, room, seal, sync, try_lock, write_json
 from fusion_model import FusionConfig
+from fusion_model.file_modes import check_readable
 
 from .arguments import Arguments
 
@@ -117,7 +118,9 @@ def check_output_dir(folder: Path) -> None:
 
     Raises:
         ValueError: names one of the files.
+        PermissionError: its config.json may not be read.
     """
+    check_readable(folder / "config.json")
     if (folder / "checkpoints" / "job.json").exists() or not folder.exists():
         return
     try:
@@ -176,7 +179,7 @@ def _prepare(job: Job, described: dict[str, Any]) -> None:
     if job.resume and file.exists():
         try:
             before = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except ValueError:
             before = {}
         differing = [key for key in described if before.get(key) != described[key]]
         if differing:
