@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from dataclasses import dataclass
-from typing import get_args
+from typing import Literal, get_args
 
 import pyarrow as pa
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
@@ -177,11 +177,11 @@ def _join(table: Table, taken: Taken, raters: Raters | None, reading: Reading) -
                 "counts as a text of its own. Join them with --raters majority."
             )
         return rows
+    how: Literal["majority", "any"] = "any" if raters == "any" else "majority"
     for name, places in table.ranges():
         if raters == "soft-count" and name == "train":
             note("each rater's row of train stays, so that a label counts by its share of the votes.")
             continue
-        how = "any" if raters == "any" else "majority"
         joined = join_raters([keys[p] for p in places], [taken.labels[p] for p in places], how, taken.several)
         rows -= set(places) - {places[row] for row in joined}
         for row, names in joined.items():
@@ -191,6 +191,7 @@ def _join(table: Table, taken: Taken, raters: Raters | None, reading: Reading) -
             f"{len(places)} raters' rows of {name} are joined to {len(joined)} texts by --raters {raters}; "
             f"{len(joined) - agreed} without a label that raters agree on are left out."
         )
+    taken.several = taken.several or any(names and len(names) > 1 for names in taken.labels)
     return rows
 
 

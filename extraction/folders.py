@@ -126,8 +126,8 @@ def _joined_by_id(texts: Dataset, labels: Dataset, texts_file: Path, labels_file
     shared = [name for name in texts.column_names if name in labels.column_names]
     if len(shared) != 1:
         raise DataError(
-            f"'{texts_file}' and '{labels_file.name}' share the columns {shared}: expected one, the id, to join them by. "
-            "Move one of them away."
+            f"'{texts_file}' and '{labels_file.name}' share the columns {shared}: expected one, the id, to join them "
+            "by. Move one of them away."
         )
     place = {key: row for row, key in enumerate(labels[shared[0]][:])}
     rows = [place.get(key) for key in texts[shared[0]][:]]
@@ -146,7 +146,7 @@ def _read_shards(split: str, files: list[Path]) -> Dataset:
     if not all(numbered) or len(stems) > 1 or len(totals) > 1:
         raise DataError(
             f"Both '{files[0]}' and '{files[1]}' look like the {split} split: expected one file per split. Move the "
-            "others away, or give the files of one language or configuration alone, such as `--dataset 'data/*/eng.csv'`."
+            "others away, or give those of one language or configuration alone, such as `--dataset 'data/*/eng.csv'`."
         )
     total = totals.pop()
     if len(files) != total:

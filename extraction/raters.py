@@ -46,7 +46,7 @@ def join_raters(
         labels: Each rater's labels; None where there are none, or the rater found the text unclear.
         how: `majority` keeps a label that two raters chose (the only one's, where there is one), `any` a label that one
             chose.
-        several: Whether a text can have several labels; else the one with most votes is kept.
+        several: Whether a text can have several labels; else `majority` keeps the one with most votes.
 
     Returns:
         For the first row of each text, in order, its labels: [] where two raters chose none, None where raters do not
@@ -69,7 +69,7 @@ def _decide(votes: list[list[str]], how: Literal["majority", "any"], several: bo
     chosen = [name for name, count in counts.items() if count >= needed]
     if not chosen:
         return [] if several and sum(not names for names in votes) >= needed else None
-    if several:
+    if several or how == "any":
         return chosen
     most = max(counts.values())
     winners = [name for name in chosen if counts[name] == most]

@@ -23,7 +23,8 @@ SPLIT_NAMES = {
 
 def split_of(file: Path, folder: Path) -> str | None:
     """`train.csv`, `train-00000-of-00002.parquet`, `my_data.train.csv` and `train/eng.csv` all name their split."""
-    for part in (file.stem, *reversed(file.relative_to(folder).parts[:-1])):
+    stem = file.stem if file.suffix.lower() not in (".train", ".valid") else file.name
+    for part in (stem, *reversed(file.relative_to(folder).parts[:-1])):
         words = re.split(r"[-_.\s]+", re.sub(r"held[-_ ]out", "heldout", part.lower()))
         found = next((SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES), None)
         if found is not None:

@@ -125,12 +125,11 @@ def _count_shared(data: LoadedData, source: str) -> None:
 def _by_majority(split: Dataset) -> Dataset:
     """The raters' rows of each text joined."""
     several = not isinstance(split.features["labels"], ClassLabel)
-    rows = [[str(i) for i in (labels if several else [labels])] for labels in split["labels"][:]]
-    joined = {
-        row: names
-        for row, names in join_raters(split["text"][:], rows, "majority", several).items()
-        if names is not None
-    }
+    rows: list[list[str] | None] = [
+        [str(i) for i in (labels if several else [labels])] for labels in split["labels"][:]
+    ]
+    votes = join_raters(split["text"][:], rows, "majority", several)
+    joined = {row: names for row, names in votes.items() if names is not None}
     texts = split.select(list(joined))["text"][:]
     labels = [[int(i) for i in names] if several else int(names[0]) for names in joined.values()]
     return Dataset.from_dict({"text": texts, "labels": labels}, features=split.features)

@@ -1,4 +1,4 @@
-"""Corpora that are not tables: files and folders in layouts of their own, each to splits with `text` and a label column.
+"""Corpora that are not tables: files and folders laid out in their own way, to a text and a label column.
 
 A new one is a file with `fits(path)` and `read(path)`, and a line here.
 """

@@ -25,8 +25,9 @@ class Argilla:
         columns = set(table.columns)
         flat = [name for name in columns if name.endswith(FLAT)]
         old = {"annotation", "annotation_agent"} <= columns or {"annotation", "prediction", "status"} <= columns
+        nested = {"fields", "responses"} <= columns and wanted.label_column not in columns
         given = wanted.label_column is None or f"{wanted.label_column}{FLAT}" in columns
-        return ({"fields", "responses"} <= columns or bool(flat) or old) and given
+        return nested or ((bool(flat) or old) and given)
 
     def read(self, table: Table, wanted: Wanted) -> Taken:
         """Answers to names; of several people's the one that most of them gave counts."""
@@ -94,7 +95,8 @@ def _only(questions: list[str], source: str) -> str:
     """The question, if there is one."""
     if len(questions) != 1:
         raise DataError(
-            f"The export '{source}' of Argilla has the questions {questions}: expected one. Name it with --label_column."
+            f"The export '{source}' of Argilla has the questions {questions}: expected one. Name it with "
+            "--label_column."
         )
     return questions[0]
 

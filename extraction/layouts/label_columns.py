@@ -23,10 +23,10 @@ class LabelColumns:
             return wanted.label_column not in table.columns and "," in wanted.label_column
         found = self._found(table, wanted)
         named = [name for name in table.columns if name.strip().lower() in (*LABEL_NAMES, *LABEL_TEXTS)]
-        return len(found) > 1 and not set(named) - set(found) - {wanted.text_column} - set(self._texts(table))
+        return len(found) > 1 and not set(named) - {wanted.text_column} - set(self._texts(table))
 
     def read(self, table: Table, wanted: Wanted) -> Taken:
-        """A row's labels are the columns above 0; a row of zeros has none of them, one with a gap or -1 is unlabelled."""
+        """A row's labels are the columns above 0; one of zeros has none, one with a gap or -1 is unlabelled."""
         if wanted.label_column is not None:
             names = [name.strip() for name in wanted.label_column.split(",") if name.strip()]
             names = [check_column(table, name, "label") for name in dict.fromkeys(names)]

@@ -68,7 +68,7 @@ def _task_choices(annotations: list[dict] | dict) -> list[str] | None:
     given = [one for one in annotations or () if isinstance(one, dict) and not one.get("was_cancelled")]
     if not given:
         return None
-    chosen = []
+    chosen: list[str] = []
     for region in given[-1].get("result") or ():
         value = region.get("value") or {}
         chosen += value.get("choices") or []
