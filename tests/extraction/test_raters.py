@@ -10,7 +10,7 @@ from tests.extraction.layout_builders import FOUR, ONE, ROWS, TEXTS, raw_goemoti
 
 
 def joined(labels: list, how: str = "majority", several: bool = True) -> list:
-    return list(join_raters(["one text"] * len(labels), labels, how, several).values())[0]
+    return next(iter(join_raters(["one text"] * len(labels), labels, how, several).values()))
 
 
 @pytest.mark.parametrize(
