@@ -16,11 +16,11 @@ from pathlib import Path
 
 import datasets
 import numpy as np
-from datasets import DatasetDict
 from rich.console import Console
 from transformers.utils.logging import disable_progress_bar
 
 from common.command import end_with_status
+from extraction.reading import LoadedData
 from extraction.splits import is_multi_label, label_matrix, label_names
 from hub_config.card import write_card
 from hub_config.publish import prepare, publish
@@ -58,11 +58,12 @@ def main(argv: list[str] | None = None) -> Path:
         check_output_dir(folder)
     publishes = arguments.training.push_to_hub and arguments.training.process_index == 0
     target = prepare(arguments.training) if publishes else None
-    data = arguments.data.load(arguments.training.seed)
+    data = arguments.data.load()
     names, multi_label = label_names(data), is_multi_label(data)
     sizes = ", ".join(f"{len(split):,} {name}" for name, split in data.items())
-    kind = "several labels a text" if multi_label else "one label a text"
+    kind = "several labels per text" if multi_label else "one label per text"
     print(f"{arguments.data.dataset}: {sizes} texts, {len(names)} labels, {kind}")
+    print(data.reading)
 
     columns = extract_all(arguments, data)
     extracted = time.perf_counter()
@@ -111,7 +112,7 @@ def main(argv: list[str] | None = None) -> Path:
 
 
 def build_report(
-    arguments: Arguments, data: DatasetDict, names: list[str], runs: list[Run], best: Run, timings: dict[str, float]
+    arguments: Arguments, data: LoadedData, names: list[str], runs: list[Run], best: Run, timings: dict[str, float]
 ) -> dict:
     """What goes into metrics.json."""
     return {
@@ -120,6 +121,7 @@ def build_report(
         if Path(arguments.data.dataset).exists()
         else arguments.data.dataset,
         "label_mode": arguments.data.label_mode,
+        "reading": data.reading.to_dict() | {"sentence": str(data.reading)},
         "recipe": arguments.recipe.name,
         "commit": commit(),
         "versions": versions(),

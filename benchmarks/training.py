@@ -39,7 +39,7 @@ ROOT = Path(__file__).parents[1]
 
 def loop(arguments: Arguments, batch_size: int, repeats: int) -> list[dict]:
     """Seconds of an epoch by both ways, in turn."""
-    data = arguments.data.load(arguments.training.seed)
+    data = arguments.data.load()
     columns, names = extract_all(arguments, data)["train"], label_names(data)
     multi_label = is_multi_label(data)
     labels = label_matrix(data["train"], len(names)) if multi_label else np.asarray(data["train"]["labels"][:])
@@ -124,7 +124,7 @@ def trainer_loss(multi_label: bool) -> Callable[[torch.Tensor, torch.Tensor], to
 
 def job(arguments: Arguments, passed_on: list[str], setfit_examples: int, setfit_steps: int) -> list[dict]:
     """Seconds and macro-F1 of whole jobs, from nothing to a model."""
-    data = arguments.data.load(arguments.training.seed)
+    data = arguments.data.load()
     names, multi_label = label_names(data), is_multi_label(data)
     labels = {
         name: label_matrix(split, len(names)) if multi_label else np.asarray(split["labels"][:])

@@ -36,7 +36,7 @@ class ExtractionArguments:
         metadata={"help": "NAME=ID_OR_FOLDER: read the recipe's backbone NAME from there instead."},
     )
     use_cpu: bool = field(default=False, metadata={"help": "Do not use a GPU, even if there is one."})
-    seed: int = field(default=42, metadata={"help": "For a validation split that the data set lacks, as in train.py."})
+    seed: int = field(default=42, metadata={"help": "Taken as train.py takes it; features do not depend on it."})
 
 
 def parse(argv: list[str]) -> tuple[DataArguments, ExtractionArguments, list[Backbone]]:
@@ -77,7 +77,7 @@ def main(argv: list[str]) -> None:
         OSError: a backbone is neither here nor reachable, or the cache cannot be written.
     """
     data_arguments, arguments, backbones = parse(argv)
-    data = data_arguments.load(arguments.seed)
+    data = data_arguments.load()
     state = PartialState(cpu=arguments.use_cpu or not torch.accelerator.is_available())
     device = state.device
     if not state.is_main_process:

@@ -3,10 +3,9 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from datasets import DatasetDict
-
 from fusion_model.backbones import Backbone
 
+from .reading import LoadedData
 from .sources import load_source
 
 
@@ -21,7 +20,10 @@ class DataArguments:
     text_column: str | None = field(
         default=None, metadata={"help": "Column with the texts (found by name if left out)."}
     )
-    label_column: str | None = field(default=None, metadata={"help": "Column with the labels (found by name)."})
+    label_column: str | None = field(
+        default=None,
+        metadata={"help": "Column with the labels (found by name), or a column for each label: joy,anger,fear."},
+    )
     label_separator: str | None = field(
         default=None, metadata={"help": "Separator of several label names in a cell; '' if names contain separators."}
     )
@@ -31,6 +33,21 @@ class DataArguments:
             "help": "auto, multi, or single: examples with exactly one label, which is not neutral.",
             "choices": ["auto", "single", "multi"],
         },
+    )
+    label_names: list[str] | None = field(
+        default=None, metadata={"help": "Names of class ids in their order: joy,anger,fear or joy anger fear."}
+    )
+    raters: str | None = field(
+        default=None,
+        metadata={
+            "help": "Join several raters' rows of one text: majority keeps labels that two of them chose, any those "
+            "that one chose, soft-count counts a label by its share of the votes.",
+            "choices": ["majority", "any", "soft-count"],
+        },
+    )
+    split_seed: int = field(
+        default=42,
+        metadata={"help": "For a validation split that the data set lacks; apart from --seed, so that runs compare."},
     )
     dataset_config: str | None = field(default=None, metadata={"help": "Configuration of a Hub data set."})
     dataset_revision: str | None = field(default=None, metadata={"help": "Revision of a Hub data set."})
@@ -42,7 +59,14 @@ class DataArguments:
         """`cache_dir` as a path, None for the default."""
         return Path(self.cache_dir) if self.cache_dir else None
 
-    def load(self, seed: int) -> DatasetDict:
+    @property
+    def names(self) -> list[str] | None:
+        """`label_names`, also where they were given as one word with commas."""
+        if self.label_names is None or len(self.label_names) != 1:
+            return self.label_names
+        return [name.strip() for name in self.label_names[0].split(",") if name.strip()]
+
+    def load(self) -> LoadedData:
         """The data set that these arguments name, see [`extraction.sources.load_source`]."""
         return load_source(
             self.dataset,
@@ -53,7 +77,9 @@ class DataArguments:
             config_name=self.dataset_config,
             revision=self.dataset_revision,
             max_rows=self.max_rows,
-            seed=seed,
+            label_names=self.names,
+            raters=self.raters,  # type: ignore[arg-type]
+            seed=self.split_seed,
         )
 
 

@@ -1,25 +1,35 @@
-"""Which column is the text, which holds the labels, and the table that both become."""
+"""A source's columns to the table that all else works with: `text`, and `labels` of class ids."""
 
 import logging
 from collections import Counter
-from difflib import get_close_matches
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 import pyarrow as pa
-import pyarrow.types as pt
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 
 from common.errors import DataError
 
-from .labels import NUMBER, check_count, in_order, is_neutral, only_one, read_labels
+from .labels import are_ids, check_count, in_order, is_neutral, name_ids, only_one
+from .layouts import LabelMode, Table, Taken, Wanted, read_layout
+from .layouts.finding import NUMBER, SPLIT_COLUMNS
+from .raters import Raters, join_raters, rater_column, text_keys, unclear_rows
+from .reading import LoadedData, Reading
 
 logger = logging.getLogger(__name__)
 
-LabelMode = Literal["auto", "single", "multi"]
-TEXT_NAMES = ("text", "sentence", "comment", "comment_text", "content", "utterance", "situation", "review", "message",
-              "tweet", "body", "post", "document", "description", "question")  # fmt: skip
-LABEL_NAMES = ("labels", "label", "emotions", "emotion", "sentiment", "category", "class", "target", "coarse_label",
-               "tags", "topic", "intent")  # fmt: skip
+
+@dataclass(frozen=True)
+class Names:
+    """Names of class ids that stand in a file beside the data.
+
+    Args:
+        file: The file, for messages.
+        names: In the order of the ids.
+    """
+
+    file: str
+    names: tuple[str, ...]
 
 
 def normalise(
@@ -30,117 +40,81 @@ def normalise(
     label_separator: str | None = None,
     label_mode: LabelMode = "auto",
     max_rows: int | None = None,
-) -> DatasetDict:
+    label_names: list[str] | None = None,
+    raters: Raters | None = None,
+    names_beside: Names | None = None,
+) -> LoadedData:
     """Bring every split to `text: str` and `labels` of class ids.
 
     Args:
         raw: Splits as they were read, `train` among them.
         source: Named in messages.
         text_column: The text column, or None to find it.
-        label_column: The label column, or None to find it.
+        label_column: The label column, or several of 0 and 1 separated by commas, or None to find it.
         label_separator: What separates several names in one string, "" for nothing, or None to find it.
         label_mode: See [`extraction.sources.load_source`].
         max_rows: Keep at most so many of each split's first rows; the labels are still those of all rows.
+        label_names: Names of the class ids, in their order.
+        raters: How the rows of several raters of one text are joined; None leaves them as they are.
+        names_beside: Names of class ids that a file beside the data gives.
 
     Returns:
-        The splits with the columns `text` and `labels` only; rows without text or label are left out.
+        The splits with the columns `text` and `labels` only, and what they were read from. Rows without text or label
+        are left out; a row that was labelled with none of the labels stays where a text can have several.
 
     Raises:
         DataError: a column is missing, or its values cannot be texts or classes.
     """
+    if raters is not None and raters not in get_args(Raters):
+        raise DataError(f"raters is '{raters}': expected one of {list(get_args(Raters))}.")
     if "train" not in raw:
         raise DataError(f"'{source}' has the splits {sorted(raw)}: expected at least train. Rename one, or add it.")
     other = sorted(set(raw) - {"train", "validation", "test"})
     if other:
-        logger.info(f"The splits {other} of '{source}' are not used.")
-    raw = DatasetDict({name: split for name, split in raw.items() if name not in other})
-    train = raw["train"]
-    text_column = _find(train, source, text_column, TEXT_NAMES, "text", but=label_column)
-    label_column = _find(train, source, label_column, LABEL_NAMES, "label", but=text_column)
-    if text_column == label_column:
-        raise DataError(
-            f"The column '{text_column}' of '{source}' is given as text and as label: expected two of its columns "
-            f"{train.column_names}."
+        logger.warning(f"The splits {other} of '{source}' are not used.")
+    table = Table(DatasetDict({name: split for name, split in raw.items() if name not in other}), source)
+    given = tuple(label_names) if label_names else None
+    taken = read_layout(table, Wanted(text_column, label_column, label_separator, label_mode, given))
+    if taken.similar:
+        logger.warning(
+            f"'{source}': the column(s) {taken.similar} would fit as labels as well as {taken.labels_from}. Choose one "
+            "with --label_column."
         )
-    where = f"The column '{label_column}' of '{source}'"
-    cells = {name: _column(split, source, name, label_column) for name, split in raw.items()}
-    declared = {name: class_names(split, label_column) for name, split in raw.items()}
-    several = any(isinstance(cell, list) for column in cells.values() for cell in column)
-    labels = {
-        name: [_decode(cell, names, where) for cell in cells[name]]
-        for name, names in declared.items()
-        if names is not None
-    }
-    free = {name: column for name, column in cells.items() if name not in labels}
-    if free:
-        found, joined = read_labels(free, where, label_separator, multi=label_mode == "multi")
-        labels, several = labels | found, several or joined
+    reading = Reading(taken.text_from, taken.labels_from, taken.several, _unused(table, taken))
+    taken.texts = _texts(taken.texts, taken.text_from, source)
+    _give_names(taken, source, given, names_beside, label_mode, reading)
+    rows = _join(table, taken, raters, reading)
+    labels = taken.labels
     if label_mode == "single":
-        labels = {name: [only_one(names) for names in column] for name, column in labels.items()}
-    names = _all_names(labels, declared, label_mode, where)
-    multi = label_mode == "multi" or (label_mode == "auto" and several)
-    features = _features(names, multi)
+        labels = [only_one(names) for names in labels]
+    names = _all_names(labels, taken.names, label_mode, f"{_place(taken)} of '{source}'")
+    multi = label_mode == "multi" or (label_mode == "auto" and taken.several)
+    reading.several = multi
+    classes = ClassLabel(names=names)
+    features = Features({"text": Value("string"), "labels": List(classes) if multi else classes})
     result = {}
-    for name, split in raw.items():
-        if max_rows is not None:
-            split = split.select(range(min(max_rows, len(split))))
-        texts = _texts(split, source, name, text_column)
-        result[name] = _build(texts, labels[name][: len(texts)], features, f"'{source}' ({name})", label_mode)
-    return DatasetDict(result)
+    for name, places in table.ranges():
+        if _is_left_out(table, taken, name, places):
+            continue
+        chosen = [place for place in places if place in rows][:max_rows]
+        result[name] = _build(
+            [taken.texts[p] for p in chosen], [labels[p] for p in chosen], [p - places.start + 1 for p in chosen],
+            features, f"'{source}' ({name})", label_mode,
+        )  # fmt: skip
+    return LoadedData(result, reading)
 
 
-def class_names(split: Dataset, column: str) -> list[str] | None:
-    """Names that the data set's own features give its class ids."""
-    feature = split.features[column]
-    feature = feature[0] if isinstance(feature, list) else getattr(feature, "feature", feature)
-    return list(feature.names) if isinstance(feature, ClassLabel) else None
+def _place(taken: Taken) -> str:
+    quoted = taken.labels_from.startswith("'") and taken.labels_from.endswith("'")
+    return f"The column {taken.labels_from}" if quoted else taken.labels_from[:1].upper() + taken.labels_from[1:]
 
 
-def _find(
-    split: Dataset, source: str, given: str | None, known: tuple[str, ...], what: str, but: str | None = None
-) -> str:
-    """The column to use: the one given, or one with a usual name, or the only one that can be it."""
-    columns = split.column_names
-    if given is not None:
-        if given not in columns:
-            close = get_close_matches(given, columns, n=1)
-            hint = f" Did you mean '{close[0]}'?" if close else f" Name one of them with --{what}_column."
-            raise DataError(f"'{source}' has no column '{given}': its columns are {columns}.{hint}")
-        return given
-    lowered = {column.lower().strip(): column for column in columns if column != but}
-    for name in known:
-        if name in lowered:
-            return lowered[name]
-    if what == "text":
-        strings = [c for c in lowered.values() if _is_string(split, c)]
-        if len(strings) == 1:
-            return strings[0]
-    elif len(lowered) == 1:
-        return next(iter(lowered.values()))
-    raise DataError(
-        f"No {what} column was recognised in '{source}': its columns are {columns}. Name it with --{what}_column; the "
-        "first line of a CSV file must hold the names of its columns."
-    )
+def _unused(table: Table, taken: Taken) -> list[str]:
+    return [name for name in table.columns if name not in taken.used and name.strip().lower() not in SPLIT_COLUMNS]
 
 
-def _is_string(split: Dataset, column: str) -> bool:
-    kind = split.data.schema.field(column).type
-    return pt.is_string(kind) or pt.is_large_string(kind)
-
-
-def _column(split: Dataset, source: str, name: str, column: str) -> list:
-    """A column as Python values."""
-    if column not in split.column_names:
-        raise DataError(
-            f"The {name} split of '{source}' has no column '{column}', which train has: its columns are "
-            f"{split.column_names}. Give all splits the same columns."
-        )
-    return split.data.column(column).to_pylist() if split._indices is None else list(split[column])
-
-
-def _texts(split: Dataset, source: str, name: str, column: str) -> list[str | None]:
-    """The text column; single numbers among texts are texts, a column of numbers is not."""
-    texts = _column(split, source, name, column)
+def _texts(texts: list, text_from: str, source: str) -> list[str | None]:
+    """The texts; single numbers among them are texts, a column of numbers is not."""
     wrong = next((text for text in texts if text is not None and not isinstance(text, (str, int, float))), None)
     result = [None if text is None or text != text else str(text) for text in texts]
     if wrong is None:
@@ -150,55 +124,122 @@ def _texts(split: Dataset, source: str, name: str, column: str) -> list[str | No
             wrong = next(text for text in texts if text is not None)
     if wrong is not None:
         raise DataError(
-            f"The text column '{column}' of '{source}' holds {type(wrong).__name__} values such as "
+            f"The text column {text_from} of '{source}' holds {type(wrong).__name__} values such as "
             f"{str(wrong)[:60]!r}: expected sentences. Name the right column with --text_column."
         )
     return result
 
 
-def _decode(cell: int | list[int] | None, names: list[str], where: str) -> list[str] | None:
-    """Class ids to names; -1 is the Hub's way to say that a label is withheld."""
-    if cell is None:
-        return None
-    ids = cell if isinstance(cell, list) else [cell]
-    beyond = [i for i in ids if i is not None and i >= len(names)]
-    if beyond:
-        raise DataError(f"{where} holds the class id {beyond[0]}, but names only {len(names)} classes: {names[:5]}.")
-    return [names[i] for i in dict.fromkeys(ids) if i is not None and i >= 0] or None
-
-
-def _all_names(
-    labels: dict[str, list[list[str] | None]],
-    declared: dict[str, list[str] | None],
+def _give_names(
+    taken: Taken,
+    source: str,
+    given: tuple[str, ...] | None,
+    beside: Names | None,
     label_mode: LabelMode,
-    where: str,
-) -> list[str]:
+    reading: Reading,
+) -> None:
+    """Names for class ids, from the user or from a file beside the data; said where ids stay numbers."""
+    found = {name for row in taken.labels for name in row or ()}
+    where = f"{_place(taken)} of '{source}'"
+    if given is not None:
+        taken.labels = name_ids(taken.labels, given, where, "--label_names")
+        taken.names = list(given)
+        reading.labels += ", named by --label_names"
+    elif beside is not None and found and are_ids(found) and not taken.names:
+        taken.labels = name_ids(taken.labels, beside.names, where, f"'{beside.file}'")
+        taken.names = list(beside.names)
+        reading.labels += f", named by '{beside.file}'"
+    elif label_mode == "single" and found and are_ids(found) and not taken.names:
+        logger.warning(
+            f"{where} holds numbers without names, so that neutral, if it is among them, cannot be told and is kept. "
+            "Give the names in the order of the ids with --label_names."
+        )
+
+
+def _join(table: Table, taken: Taken, raters: Raters | None, reading: Reading) -> set[int]:
+    """Leave out what raters found unclear, and join their rows; returns the rows that stay."""
+
+    def note(sentence: str) -> None:
+        reading.notes.append(sentence)
+        logger.warning(f"'{table.source}': {sentence}")
+
+    unclear = unclear_rows(table)
+    for row in unclear:
+        taken.labels[row] = None
+    if unclear:
+        note(f"{len(unclear)} row(s) that their rater found unclear have no label.")
+    rows = set(range(table.num_rows))
+    keys = text_keys(table, taken.texts)
+    if raters is None:
+        if rater_column(table) and len(set(keys)) < len(keys):
+            note(
+                f"{len(keys)} rows of several raters ('{rater_column(table)}') hold {len(set(keys))} texts: each row "
+                "counts as a text of its own. Join them with --raters majority."
+            )
+        return rows
+    how: Literal["majority", "any"] = "any" if raters == "any" else "majority"
+    for name, places in table.ranges():
+        if raters == "soft-count" and name == "train":
+            note("each rater's row of train stays, so that a label counts by its share of the votes.")
+            continue
+        joined = join_raters([keys[p] for p in places], [taken.labels[p] for p in places], how, taken.several)
+        rows -= set(places) - {places[row] for row in joined}
+        for row, names in joined.items():
+            taken.labels[places[row]] = names
+        agreed = sum(names is not None for names in joined.values())
+        note(
+            f"{len(places)} raters' rows of {name} are joined to {len(joined)} texts by --raters {raters}; "
+            f"{len(joined) - agreed} without a label that raters agree on are left out."
+        )
+    taken.several = taken.several or any(names and len(names) > 1 for names in taken.labels)
+    return rows
+
+
+def _all_names(labels: list[list[str] | None], known: list[str], label_mode: LabelMode, where: str) -> list[str]:
     """The label names of all splits: as the data set declares them, then what else occurs."""
-    counts = Counter(name for column in labels.values() for names in column for name in names or ())
-    check_count(counts, sum(names is not None for column in labels.values() for names in column), where)
-    names = list(dict.fromkeys(name for split in declared.values() for name in split or ()))
-    if label_mode == "single":
-        names = [name for name in names if not is_neutral(name)]
+    counts = Counter(name for names in labels for name in names or ())
+    check_count(counts, sum(names is not None for names in labels), where)
+    names = [name for name in dict.fromkeys(known) if label_mode != "single" or not is_neutral(name)]
     return names + in_order(counts.keys() - set(names))
 
 
-def _features(names: list[str], multi: bool) -> Features:
-    classes = ClassLabel(names=names)
-    return Features({"text": Value("string"), "labels": List(classes) if multi else classes})
+def _is_left_out(table: Table, taken: Taken, name: str, places: range) -> bool:
+    """Whether a test split lacks the labels and adds nothing, as many do; any other split must have train's columns."""
+    split = table.splits[name]
+    missing = [c for c in table.splits["train"].column_names if c in taken.used and c not in split.column_names]
+    labelled = any(taken.labels[place] is not None for place in places)
+    if not missing or (labelled and any(taken.texts[place] is not None for place in places)):
+        return False
+    columns = set(table.splits["train"].column_names)
+    if name == "test" and columns.issuperset(split.column_names) and any(taken.texts[p] is not None for p in places):
+        logger.warning(
+            f"The test split of '{table.source}' has no column {missing}: it is without labels, and is left out. Its "
+            f"columns are {split.column_names}."
+        )
+        return True
+    raise DataError(
+        f"The {name} split of '{table.source}' has no column '{missing[0]}', which train has: its columns are "
+        f"{split.column_names}. Give all splits the same columns."
+    )
 
 
 def _build(
-    texts: list[str | None], labels: list[list[str] | None], features: Features, where: str, label_mode: LabelMode
+    texts: list[str | None],
+    labels: list[list[str] | None],
+    rows: list[int],
+    features: Features,
+    where: str,
+    label_mode: LabelMode,
 ) -> Dataset:
     """Pair texts with class ids, leaving out rows that lack either."""
     feature = features["labels"]
     multi = not isinstance(feature, ClassLabel)
     index = {name: i for i, name in enumerate((feature.feature if multi else feature).names)}
     kept_texts, kept_labels, blank, unlabelled = [], [], [], []
-    for row, (text, names) in enumerate(zip(texts, labels, strict=True), start=1):
+    for row, text, names in zip(rows, texts, labels, strict=True):
         if text is None or not text.strip():
             blank.append(row)
-        elif names is None:
+        elif names is None or not (names or multi):
             unlabelled.append(row)
         else:
             kept_texts.append(text)

@@ -1,7 +1,9 @@
-"""A local folder to splits: one made by `save_to_disk`, or one with a file a split."""
+"""A local folder to splits: one made by `save_to_disk`, a corpus of its own layout, or one with a file per split."""
 
+import logging
 import re
-from collections.abc import Mapping
+from glob import glob
+from itertools import takewhile
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,18 +11,14 @@ from datasets import Dataset, DatasetDict, concatenate_datasets, load_from_disk
 
 from common.errors import DataError
 
+from .corpora import read_corpus_file, read_corpus_folder
+from .corpora.fasttext import fits as is_fasttext
 from .files import SUFFIXES, read_file
+from .names_beside import FILES as NAMES_FILES
+from .split_names import rename_splits, split_of
 
-SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "dev": "validation",
-    "test": "test",
-    "testing": "test",
-}
+logger = logging.getLogger(__name__)
+
 SHARD = re.compile(r"-(\d+)-of-(\d+)$")
 
 
@@ -29,7 +27,7 @@ def read_folder(folder: Path) -> DatasetDict:
 
     Args:
         folder: A `save_to_disk` folder, or one that holds, itself or in its subfolders, files such as `train.csv`,
-            `my_data.dev.jsonl` or `test-00000-of-00002.parquet`.
+            `my_data.dev.jsonl`, `train/eng.csv` or `test-00000-of-00002.parquet`; or a corpus of `corpora/`.
 
     Returns:
         The splits under the names train, validation and test (others keep their own).
@@ -39,35 +37,53 @@ def read_folder(folder: Path) -> DatasetDict:
     """
     if (folder / "dataset_dict.json").exists() or (folder / "state.json").exists():
         return _load_saved(folder)
-    files = _data_files(folder, "*") or _data_files(folder, "*/*")
+    corpus = read_corpus_folder(folder)
+    if corpus is not None:
+        return corpus
+    return _by_split(_data_files(folder, "*") or _data_files(folder, "*/*"), folder)
+
+
+def read_pattern(pattern: str) -> DatasetDict:
+    """Read the files that a pattern such as `brighter/*/eng.csv` names, one per split.
+
+    Raises:
+        DataError: no file fits, none is the train split, or several claim to be the same split.
+    """
+    files = [Path(name) for name in sorted(glob(str(Path(pattern).expanduser()))) if Path(name).is_file()]
+    if not files:
+        raise DataError(f"No file fits the pattern '{pattern}': expected such as data/*/eng.csv, in quotes.")
+    fixed = takewhile(lambda part: "*" not in part, Path(pattern).expanduser().parts)
+    return _by_split(files, Path(*fixed))
+
+
+def _by_split(files: list[Path], folder: Path) -> DatasetDict:
+    """Read files by the splits that their names and folders tell."""
     by_split: dict[str, list[Path]] = {}
+    unused = []
     for file in files:
-        split = _split_of(file) or ("train" if len(files) == 1 else None)
-        if split is not None:
+        split = split_of(file, folder) or ("train" if len(files) == 1 else None)
+        if split is None:
+            unused.append(file.name)
+        else:
             by_split.setdefault(split, []).append(file)
     if "train" not in by_split:
         raise DataError(
             f"The folder '{folder}' has no train split among {[file.name for file in files][:8]}: expected a "
             "save_to_disk folder, or files such as train.csv, validation.parquet, test.jsonl."
         )
-    return DatasetDict({split: _read_shards(split, shards) for split, shards in by_split.items()})
+    if unused:
+        logger.warning(f"The files {unused} of '{folder}' name no split, and are not used.")
+    return DatasetDict({split: _read_split(split, shards) for split, shards in by_split.items()})
 
 
-def rename_splits(splits: Mapping[str, Dataset], source: str) -> DatasetDict:
-    """Call splits train, validation and test, whatever their usual name.
+def read_any(file: Path) -> Dataset:
+    """A file: a table, or a corpus of its own layout.
 
     Raises:
-        DataError: two splits would get one name.
+        DataError: it cannot be read as what it looks like.
     """
-    result: dict[str, Dataset] = {}
-    for name, split in splits.items():
-        renamed = SPLIT_NAMES.get(str(name).lower(), str(name))
-        if renamed in result:
-            raise DataError(
-                f"'{source}' has the splits {list(splits)}: two of them are the {renamed} split. Remove one."
-            )
-        result[renamed] = split
-    return DatasetDict(result)
+    corpus = read_corpus_file(file)
+    return read_file(file) if corpus is None else corpus
 
 
 def _load_saved(folder: Path) -> DatasetDict:
@@ -82,27 +98,55 @@ def _load_saved(folder: Path) -> DatasetDict:
 
 
 def _data_files(folder: Path, pattern: str) -> list[Path]:
-    """Data files that are not hidden."""
-    files = (file for file in folder.glob(pattern) if file.suffix.lower() in SUFFIXES and file.is_file())
+    """Data files that are not hidden, and name no labels."""
+    files = (file for file in folder.glob(pattern) if file.is_file() and _is_data(file))
     return sorted(file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts))
 
 
-def _split_of(file: Path) -> str | None:
-    """`train.csv`, `train-00000-of-00002.parquet` and `my_data.train.csv` all name their split."""
-    return next((SPLIT_NAMES[word] for word in re.split(r"[-_.\s]+", file.stem.lower()) if word in SPLIT_NAMES), None)
+def _is_data(file: Path) -> bool:
+    if file.name.lower() in NAMES_FILES or file.stem.lower() in ("readme", "license", "licence"):
+        return False
+    return file.suffix.lower() in SUFFIXES or (
+        file.suffix.lower() in (".txt", ".train", ".valid") and is_fasttext(file)
+    )
+
+
+def _read_split(split: str, files: list[Path]) -> Dataset:
+    """A split's file, or files: numbered parts, or texts and labels that share an id."""
+    labels = [file for file in files if file.stem.lower().endswith("_labels")]
+    if len(files) == 2 and len(labels) == 1:
+        texts = next(file for file in files if file not in labels)
+        if labels[0].stem.lower() == f"{texts.stem.lower()}_labels":
+            return _joined_by_id(read_any(texts), read_any(labels[0]), texts, labels[0])
+    return _read_shards(split, files)
+
+
+def _joined_by_id(texts: Dataset, labels: Dataset, texts_file: Path, labels_file: Path) -> Dataset:
+    """Texts and labels of two files (Jigsaw's `test.csv` and `test_labels.csv`) by the id that both have."""
+    shared = [name for name in texts.column_names if name in labels.column_names]
+    if len(shared) != 1:
+        raise DataError(
+            f"'{texts_file}' and '{labels_file.name}' share the columns {shared}: expected one, the id, to join them "
+            "by. Move one of them away."
+        )
+    place = {key: row for row, key in enumerate(labels[shared[0]][:])}
+    rows = [place.get(key) for key in texts[shared[0]][:]]
+    columns = {name: labels[name][:] for name in labels.column_names if name not in shared}
+    added = {name: [None if row is None else cells[row] for row in rows] for name, cells in columns.items()}
+    return Dataset.from_dict({name: texts[name][:] for name in texts.column_names} | added)
 
 
 def _read_shards(split: str, files: list[Path]) -> Dataset:
     """One file, or all the files of one numbered set such as `train-00000-of-00002.parquet`."""
     if len(files) == 1 and not SHARD.search(files[0].stem):
-        return read_file(files[0])
+        return read_any(files[0])
     numbered = [SHARD.search(file.stem) for file in files]
     stems = {file.with_name(SHARD.sub("", file.stem) + file.suffix) for file in files}
     totals = {int(match[2]) for match in numbered if match}
     if not all(numbered) or len(stems) > 1 or len(totals) > 1:
         raise DataError(
-            f"Both '{files[0]}' and '{files[1]}' look like the {split} split: expected one file a split. Move the "
-            "others away, or name one configuration's subfolder."
+            f"Both '{files[0]}' and '{files[1]}' look like the {split} split: expected one file per split. Move the "
+            "others away, or give those of one language or configuration alone, such as `--dataset 'data/*/eng.csv'`."
         )
     total = totals.pop()
     if len(files) != total:
@@ -110,7 +154,7 @@ def _read_shards(split: str, files: list[Path]) -> Dataset:
             f"The {split} split in '{files[0].parent}' has {len(files)} of its {total} files, such as "
             f"'{files[0].name}': expected all of them. Copy the missing ones."
         )
-    splits = [read_file(file) for file in files]
+    splits = [read_any(file) for file in files]
     for file, part in zip(files, splits, strict=True):
         if set(part.column_names) != set(splits[0].column_names):
             raise DataError(

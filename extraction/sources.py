@@ -15,7 +15,11 @@ from fusion_model.hub import hub_is_reachable
 
 from .columns import LabelMode, normalise
 from .files import SUFFIXES, read_file
-from .folders import read_folder, rename_splits
+from .folders import read_any, read_folder, read_pattern
+from .names_beside import find_names
+from .raters import Raters
+from .reading import LoadedData
+from .split_names import rename_splits, split_by_column
 from .splits import complete_splits
 
 SAMPLE = Path(__file__).parent / "sample"
@@ -40,21 +44,27 @@ def load_source(
     config_name: str | None = None,
     revision: str | None = None,
     max_rows: int | None = None,
+    label_names: list[str] | None = None,
+    raters: Raters | None = None,
     seed: int = 42,
-) -> DatasetDict:
+) -> LoadedData:
     """Load a data set from wherever it is.
 
     Args:
         source: `sample`, a short name (`go_emotions`, `empathetic_dialogues`, ...), a local CSV, TSV, JSON lines or
             Parquet file, a folder of such files (one a split), a `save_to_disk` folder, or a Hub id.
         text_column: Column with the texts; found by name and type if left out.
-        label_column: Column with the labels; found by name if left out.
+        label_column: Column with the labels, or one column for each label, separated by commas; found by name if left
+            out.
         label_separator: What separates label names in one string, such as `,`; "" if nothing does; found if left out.
         label_mode: `auto` as the data are, `multi` for several labels a text, `single` for the examples with exactly
             one label that is not neutral, without the label `neutral`.
         config_name: Configuration of a Hub data set.
         revision: Revision of a Hub data set.
         max_rows: Use at most so many rows of each split (the first ones); the labels are those of all rows.
+        label_names: Names of class ids, in their order.
+        raters: Joins the rows of several raters of one text: `majority` keeps labels that two of them chose, `any`
+            those that one chose, `soft-count` each rater's row of train.
         seed: For splits that the source lacks.
 
     Returns:
@@ -71,8 +81,14 @@ def load_source(
     raw = _load(source, config_name, revision)
     if text_column is None and label_column is None:
         raw = _situations(raw)
-    data = normalise(raw, source, text_column, label_column, label_separator, label_mode, max_rows)
-    return complete_splits(data, source, seed)
+    raw = split_by_column(raw, source)
+    path = Path(source).expanduser()
+    local = source != "sample" and path.exists()
+    names_beside = find_names(path if path.is_dir() else path.parent) if local else None
+    data = normalise(
+        raw, source, text_column, label_column, label_separator, label_mode, max_rows, label_names, raters, names_beside
+    )
+    return complete_splits(data, source, seed, raters)
 
 
 def _load(source: str, config_name: str | None, revision: str | None) -> DatasetDict:
@@ -81,7 +97,9 @@ def _load(source: str, config_name: str | None, revision: str | None) -> Dataset
         return DatasetDict({name: read_file(SAMPLE / f"{name}.jsonl") for name in ("train", "validation", "test")})
     path = Path(source).expanduser()
     if source and path.is_file():
-        return DatasetDict({"train": read_file(path)})
+        return DatasetDict({"train": read_any(path)})
+    if "*" in source:
+        return read_pattern(source)
     if source and path.is_dir():
         return read_folder(path)
     known = KNOWN.get(source)

@@ -7,6 +7,9 @@ from datasets import ClassLabel, Dataset, DatasetDict
 
 from common.errors import DataError
 
+from .raters import Raters, join_raters
+from .reading import LoadedData
+
 logger = logging.getLogger(__name__)
 
 VALIDATION_SHARE = 0.1
@@ -45,13 +48,14 @@ def label_matrix(split: Dataset, num_labels: int) -> np.ndarray:
     return matrix
 
 
-def complete_splits(data: DatasetDict, source: str, seed: int) -> DatasetDict:
+def complete_splits(data: LoadedData, source: str, seed: int, raters: Raters | None = None) -> LoadedData:
     """Make sure that there are train and validation splits that a model can be trained and chosen on.
 
     Args:
         data: Normalised splits, `train` among them.
         source: Named in messages.
-        seed: For the validation split if there is none.
+        seed: For the validation split if there is none; equal texts stay on one side of it.
+        raters: With `soft-count`, the rows of one text that get into that split are joined by majority.
 
     Returns:
         `train`, `validation` and, if the source has one, `test`.
@@ -59,7 +63,7 @@ def complete_splits(data: DatasetDict, source: str, seed: int) -> DatasetDict:
     Raises:
         DataError: there are too few rows or only one class.
     """
-    names = label_names(data)
+    names, reading = label_names(data), data.reading
     if len(data["train"]) == 0:
         raise DataError(
             f"The train split of '{source}' has no row with a text and a label: check --text_column and --label_column."
@@ -67,7 +71,7 @@ def complete_splits(data: DatasetDict, source: str, seed: int) -> DatasetDict:
     for name in [name for name, split in data.items() if len(split) == 0]:
         # Many a Hub data set withholds the labels of its test split.
         logger.warning(f"The {name} split of '{source}' has no row with a text and a label, and is left out.")
-        data = DatasetDict({other: split for other, split in data.items() if other != name})
+        data = LoadedData({other: split for other, split in data.items() if other != name}, reading)
     used = label_matrix(data["train"], len(names)).sum(axis=0) > 0
     if used.sum() < 2:
         raise DataError(
@@ -79,12 +83,20 @@ def complete_splits(data: DatasetDict, source: str, seed: int) -> DatasetDict:
             f"The train split of '{source}' has {len(data['train'])} usable rows: at least {FEWEST_ROWS} are expected. "
             "Add rows."
         )
+    if len(set(data["train"]["text"][:])) < 2:
+        raise DataError(
+            f"All rows of the train split of '{source}' have one text: expected several. Check --text_column."
+        )
     if "validation" not in data:
         rest, held_out = _stratified_halves(data["train"], len(names), seed)
         logger.warning(
             f"'{source}' has no validation split: {len(held_out)} of its {len(data['train'])} training rows become one."
         )
-        data = DatasetDict({**data, "train": data["train"].select(rest), "validation": data["train"].select(held_out)})
+        validation = data["train"].select(held_out)
+        if raters == "soft-count":
+            validation = _by_majority(validation)
+        data = LoadedData({**data, "train": data["train"].select(rest), "validation": validation}, reading)
+    _count_shared(data, source)
     in_train = label_matrix(data["train"], len(names)).sum(axis=0) > 0
     for name in data:
         in_split = label_matrix(data[name], len(names)).sum(axis=0) > 0
@@ -94,22 +106,57 @@ def complete_splits(data: DatasetDict, source: str, seed: int) -> DatasetDict:
                 f"The {name} split has the label(s) {unseen}, which no training row has: the model cannot learn them, "
                 "and their F1 counts as 0. Add training rows, or remove these rows."
             )
-    return DatasetDict({name: data[name] for name in ("train", "validation", "test") if name in data})
+    return LoadedData({name: data[name] for name in ("train", "validation", "test") if name in data}, reading)
+
+
+def _count_shared(data: LoadedData, source: str) -> None:
+    """Say how many texts of a held-out split stand in another: the model has seen, or was chosen by, their labels."""
+    texts = {name: split["text"][:] for name, split in data.items()}
+    for name, other in (("validation", "train"), ("test", "train"), ("test", "validation")):
+        if name in texts and other in texts:
+            seen = set(texts[other])
+            shared = sum(text in seen for text in texts[name])
+            if shared:
+                sentence = f"{shared} of the {len(texts[name])} texts of {name} stand in {other} too, word for word."
+                data.reading.notes.append(sentence)
+                logger.warning(f"'{source}': {sentence}")
+
+
+def _by_majority(split: Dataset) -> Dataset:
+    """The raters' rows of each text joined."""
+    several = not isinstance(split.features["labels"], ClassLabel)
+    rows: list[list[str] | None] = [
+        [str(i) for i in (labels if several else [labels])] for labels in split["labels"][:]
+    ]
+    votes = join_raters(split["text"][:], rows, "majority", several)
+    joined = {row: names for row, names in votes.items() if names is not None}
+    texts = split.select(list(joined))["text"][:]
+    labels = [[int(i) for i in names] if several else int(names[0]) for names in joined.values()]
+    return Dataset.from_dict({"text": texts, "labels": labels}, features=split.features)
 
 
 def _stratified_halves(split: Dataset, num_labels: int, seed: int) -> tuple[list[int], list[int]]:
-    """Rows that stay and rows held out; each row counts for its rarest label, and each label gives its share."""
+    """Rows that stay and rows held out; each row counts for its rarest label, and each label gives its share.
+
+    Equal texts stay on one side: a text is drawn by its first row, and its other rows go with it.
+    """
     labels = label_matrix(split, num_labels)
     frequency = labels.sum(axis=0)
     rarest = np.where(labels > 0, frequency, np.inf).argmin(axis=1)
+    # Rows with none of the labels give their share too.
+    rarest[labels.sum(axis=1) == 0] = num_labels
+    rows_of: dict[str, list[int]] = {}
+    for row, text in enumerate(split["text"][:]):
+        rows_of.setdefault(text, []).append(row)
+    first_rows = {rows[0]: rows for rows in rows_of.values()}
     random = np.random.default_rng(seed)
     held_out: list[int] = []
-    for label in range(num_labels):
-        rows = random.permutation(np.flatnonzero(rarest == label))
+    for label in range(num_labels + 1):
+        rows = random.permutation([row for row in np.flatnonzero(rarest == label) if row in first_rows])
         # At random up or down, so that many small labels together still give their share; one row stays in train.
         share = min(int(len(rows) * VALIDATION_SHARE + random.random()), max(len(rows) - 1, 0))
         held_out += rows[:share].tolist()
     if not held_out:
-        held_out = [int(random.integers(len(split)))]
-    chosen = set(held_out)
-    return [row for row in range(len(split)) if row not in chosen], sorted(held_out)
+        held_out = [int(random.choice(list(first_rows)))]
+    chosen = {row for first in held_out for row in first_rows[first]}
+    return [row for row in range(len(split)) if row not in chosen], sorted(chosen)

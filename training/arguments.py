@@ -84,6 +84,11 @@ class RecipeArguments(TrainingArguments):
         default=0, metadata={"help": "On a small data set, train for more epochs until so many steps."}
     )
 
+    # The Trainer has a field of this name for columns of a batch; here the flag is that of the data.
+    label_names: list[str] | None = field(
+        default=None, metadata={"help": "Names of class ids in their order: joy,anger,fear or joy anger fear."}
+    )
+
     # The Trainer's own defaults are for fine-tuning; a small head on ready features wants others.
     per_device_train_batch_size: int = field(default=64, metadata={"help": "Batch size in training."})
     per_device_eval_batch_size: int = field(default=1024, metadata={"help": "Batch size in evaluation."})
@@ -185,7 +190,7 @@ def parse(argv: list[str]) -> Arguments:
         mode = "" if namespace["label_mode"] == "auto" else f"-{namespace['label_mode']}"
         rows = f"-{namespace['max_rows']}rows" if namespace["max_rows"] else ""
         namespace["output_dir"] = f"outputs/{recipe.name}-{name}{mode}{rows}"
-    training = _take(RecipeArguments, namespace)
+    training = _take(RecipeArguments, {**namespace, "label_names": None})
     backbones = replace_backbones(recipe.backbones, training.backbone)
     return Arguments(_take(DataArguments, namespace), _take(HeadArguments, namespace), training, recipe, backbones)
 
@@ -202,6 +207,7 @@ def _parser(**options: Any) -> HfArgumentParser:
         description="Trains an emotion classifier: data set in, model folder out.",
         prog=Path(sys.argv[0]).name,
         allow_abbrev=False,
+        conflict_handler="resolve",
         **options,
     )
 

@@ -24,7 +24,8 @@ def test_a_misspelt_column_gets_its_nearest_neighbour():
 
 def test_a_missing_column_is_named_with_what_there_is():
     with pytest.raises(
-        DataError, match=r"No label column .* \['text', 'x', 'y'\]. Name it with --label_column; the first"
+        DataError,
+        match=r"No label column .* \['text', 'x', 'y'\]. Name it with --label_column, or several .*; the first",
     ):
         normalise(table(text=TEXTS, x=list("abab"), y=list("abab")), "my.csv")
     with pytest.raises(DataError, match=r"No text column .*Name it with --text_column"):

@@ -6,12 +6,15 @@ from collections import Counter
 import pytest
 
 from common.errors import DataError
-from extraction.labels import check_count, find_separator, in_order, read_labels
+from extraction.labels import check_count, in_order
+from extraction.layouts import Wanted
+from extraction.layouts.one_column import read_cells
+from extraction.layouts.separators import find_separator
 
 
-def names(cells, separator=None, multi=False):
-    labels, several = read_labels({"train": cells}, "The label column", separator, multi)
-    return labels["train"], several
+def names(cells, separator=None, multi=False, label_names=None):
+    wanted = Wanted(label_separator=separator, label_mode="multi" if multi else "auto", label_names=label_names)
+    return read_cells(cells, "The label column", wanted)
 
 
 def test_comma_separated_names_are_split_where_the_names_also_stand_alone():
@@ -58,9 +61,19 @@ def test_repeated_and_blank_names_in_a_cell_count_once_or_not():
     assert names(["joy, ,joy,", "joy"])[0] == [["joy"], ["joy"]]
 
 
-@pytest.mark.parametrize("cell", [None, "", "  ", "NaN", "null", "<NA>", float("nan"), []])
+@pytest.mark.parametrize("cell", [None, "", "  ", "NaN", "null", "<NA>", float("nan"), [None]])
 def test_blank_labels_are_no_labels(cell):
     assert names(["joy", cell])[0][1] is None
+
+
+def test_an_empty_list_is_none_of_the_labels():
+    assert names([["joy"], [], ["pride"]]) == ([["joy"], [], ["pride"]], True)
+    assert names(["['joy']", "[]"]) == ([["joy"], []], True)
+
+
+def test_lists_of_exactly_one_name_are_one_label_per_text():
+    assert names([["joy"], ["pride"]]) == ([["joy"], ["pride"]], False)
+    assert names(["['joy']", "['pride']"]) == ([["joy"], ["pride"]], False)
 
 
 def test_none_can_be_the_name_of_a_class():
@@ -112,18 +125,71 @@ def test_booleans_are_two_classes():
 @pytest.mark.parametrize(
     ("cells", "expected"),
     [
-        (["['joy', 'pride']", "[]", "['anger']"], [["joy", "pride"], None, ["anger"]]),
-        (['["joy"]', "nan"], [["joy"], None]),
+        (["['joy', 'pride']", "[]", "['anger']"], [["joy", "pride"], [], ["anger"]]),
+        (['["joy"]', '["joy", "pride"]', "nan"], [["joy"], ["joy", "pride"], None]),
         (["[2, 5]", "[27]"], [["2", "5"], ["27"]]),
+        (["[2 5]", "[14  2]", "[1]"], [["2", "5"], ["14", "2"], ["1"]]),
+        (["['joy' 'fear']", "[\"what's\" 'fear']"], [["joy", "fear"], ["what's", "fear"]]),
+        (["['joy'\n 'fear']", "['joy']"], [["joy", "fear"], ["joy"]]),
+        (["array(['joy', 'fear'], dtype=object)", "array([], dtype=object)"], [["joy", "fear"], []]),
+        (["{'joy', 'fear'}", "{'fear'}"], [["fear", "joy"], ["fear"]]),
+        (["('joy', 'fear')", "('fear',)"], [["joy", "fear"], ["fear"]]),
+        (["[joy, deep fear]", "[joy]"], [["joy", "deep fear"], ["joy"]]),
+        (['{"choices": ["joy", "fear"]}', "joy"], [["joy", "fear"], ["joy"]]),
+        (["{'joy': 1, 'fear': 0}", "{'joy': True, 'fear': True}"], [["joy"], ["joy", "fear"]]),
     ],
 )
-def test_lists_that_a_csv_writer_made_strings_are_lists(cells, expected):
+def test_lists_that_a_writer_made_strings_are_lists(cells, expected):
     assert names(cells) == (expected, True)
 
 
 def test_lists_in_strings_that_cannot_be_read_are_refused():
-    with pytest.raises(DataError, match=r"holds lists, but '\[2 5\]' cannot be read: expected for instance"):
-        names(["[2 5]", "[1]"])
+    with pytest.raises(DataError, match=r"holds lists, but '\['joy', 'pride\]' cannot be read: expected for instance"):
+        names(["['joy', 'pride]", "['joy']"])
+
+
+def test_names_in_brackets_beside_names_without_stay_names():
+    assert names(["(none)", "joy"]) == ([["(none)"], ["joy"]], False)
+
+
+@pytest.mark.parametrize("cell", [[0.05, 0.75], "[.05, .75]", {"joy": 0.05, "fear": 0.75}, "{'joy': 0.5}"])
+def test_shares_are_refused_with_a_way_to_make_them_labels(cell):
+    with pytest.raises(DataError, match=r"holds shares such as .*0?\.0?5.*s >= 0.5"):
+        names([cell])
+
+
+def test_the_way_from_shares_to_labels_works():
+    shares, labels = [[0.05, 0.75], [0.9, 0.8]], ["joy", "fear"]
+    assert names([[labels[i] for i, s in enumerate(row) if s >= 0.5] for row in shares])[0] == [
+        ["fear"],
+        ["joy", "fear"],
+    ]
+
+
+def test_vectors_are_read_by_the_names_of_their_places():
+    assert names([[0, 1, 0], [1, 1, 0], [0, 0, 0]], label_names=("joy", "fear", "pride")) == (
+        [["fear"], ["joy", "fear"], []],
+        True,
+    )
+
+
+def test_hope_or_sadness_beside_hope_and_sadness_are_two_labels():
+    assert names(["Hope/Sadness", "Hope", "Sadness"]) == ([["Hope", "Sadness"], ["Hope"], ["Sadness"]], True)
+
+
+@pytest.mark.parametrize("separator", list(",;|/#+&"))
+def test_every_separator_follows_the_same_rule(separator):
+    assert find_separator(["joy", "anger", f"joy{separator}anger"], "", False) == separator
+    assert find_separator([f"A{separator}B"], "", False) is None
+    shades = [f"{name}{separator} {shade}" for name in ("joy", "fear") for shade in ("mild", "strong")]
+    assert find_separator([*shades, "joy", "fear"], "", False) is None
+
+
+def test_a_joined_cell_that_may_be_one_name_is_said_with_its_cure(caplog):
+    names(["A#B", "C"])
+    assert "'A#B' are read as the name of one label" in caplog.text
+    assert "--label_separator '#'" in caplog.text
+    assert names(["A#B", "C"], separator="#")[0] == [["A", "B"], ["C"]]
 
 
 def test_vectors_of_zeros_and_ones_are_refused():
@@ -134,9 +200,9 @@ def test_vectors_of_zeros_and_ones_are_refused():
     assert names([[0, 1], [1]])[0] == [["0", "1"], ["1"]]
 
 
-@pytest.mark.parametrize("value", [{"a": 1}, b"joy", [["joy"]]])
+@pytest.mark.parametrize("value", [{"a": "b"}, b"joy", [["joy"]]])
 def test_values_that_are_no_names_are_refused(value):
-    with pytest.raises(DataError, match=r"values such as .*: expected names or numbers, or lists of them"):
+    with pytest.raises(DataError, match=r"values such as .*: expected names or numbers, (or )?lists of them"):
         names([value])
 
 

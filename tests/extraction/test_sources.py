@@ -65,7 +65,7 @@ def test_list_labels_in_json_lines_are_multi_label(write_rows):
 
 
 def test_integer_labels_are_in_the_order_of_numbers(write_rows):
-    assert label_names(load_source(write_rows("my.jsonl", [10, 9, -1] * 6))) == ["-1", "9", "10"]
+    assert label_names(load_source(write_rows("my.jsonl", [10, 9, 1] * 6))) == ["1", "9", "10"]
 
 
 def test_a_tsv_file_is_separated_by_tabs(write_rows):
@@ -218,7 +218,7 @@ def test_a_folder_without_train_is_refused(write_rows, tmp_path):
 def test_two_files_that_claim_one_split_are_refused(write_rows, tmp_path):
     write_rows("data/train.csv", TWO * 10)
     write_rows("data/train.jsonl", TWO * 10)
-    with pytest.raises(DataError, match="look like the train split: expected one file a split"):
+    with pytest.raises(DataError, match="look like the train split: expected one file per split"):
         load_source(str(tmp_path / "data"))
 
 

@@ -26,7 +26,7 @@ def test_train_on_go_emotions_and_push_in_one_command_then_again_without_the_hub
 
     trained = client([*command, *push], token="alice-write")
     assert trained.returncode == 0, trained.stdout[-2000:] + trained.stderr[-2000:]
-    assert "120 train, 120 validation, 120 test texts, 28 labels, several labels a text" in trained.stdout
+    assert "120 train, 120 validation, 120 test texts, 28 labels, several labels per text" in trained.stdout
     assert "scores equal to" in trained.stdout
     repo = hub.app.store.repos["models", "alice/emotions"]
     assert len(repo.commits) == 2

@@ -1,0 +1,75 @@
+"""Label Studio's exports: JSON with its annotations, JSON-MIN and CSV with a column for each control."""
+
+import json
+from typing import Any
+
+from common.errors import DataError
+
+from .base import Taken, Wanted
+from .finding import check_column, find_text
+from .one_column import read_column
+from .table import Table
+
+# What JSON-MIN and CSV say about a task beside its data and its controls.
+ABOUT = {"id", "annotation_id", "annotator", "created_at", "updated_at", "lead_time"}
+
+
+class LabelStudio:
+    """The choices of a task's annotations; several annotators' stand as rows of their own, for --raters to join."""
+
+    def fits(self, table: Table, wanted: Wanted) -> bool:
+        """Whether there are tasks with annotations, or the columns that JSON-MIN and CSV have."""
+        columns = set(table.columns)
+        nested = {"annotations", "data"} <= columns and wanted.label_column is None
+        return nested or {"annotation_id", "annotator", "lead_time"} <= columns
+
+    def read(self, table: Table, wanted: Wanted) -> Taken:
+        """Choices to names."""
+        return self._nested(table, wanted) if "annotations" in table.columns else self._flat(table, wanted)
+
+    def _flat(self, table: Table, wanted: Wanted) -> Taken:
+        text = find_text(table, wanted)
+        controls = [name for name in table.columns if name not in ABOUT | {text}]
+        if wanted.label_column is not None:
+            label = check_column(table, wanted.label_column, "label")
+        elif len(controls) == 1:
+            label = controls[0]
+        else:
+            raise DataError(
+                f"The export '{table.source}' of Label Studio has the controls {controls}: expected one. Name it with "
+                "--label_column."
+            )
+        labels, several = read_column(table, label, wanted)
+        return Taken(table.values(text), labels, several, f"'{text}'", f"'{label}' of Label Studio", {text, label})
+
+    def _nested(self, table: Table, wanted: Wanted) -> Taken:
+        tasks = [_opened(task) for task in table.values("data")]
+        keys = list(dict.fromkeys(key for task in tasks for key, value in task.items() if isinstance(value, str)))
+        if wanted.text_column is not None and wanted.text_column not in keys:
+            raise DataError(
+                f"The tasks of '{table.source}' have no '{wanted.text_column}': theirs are {keys}. Name one of them "
+                "with --text_column."
+            )
+        usual = [key for key in keys if key.lower() in ("text", "comment", "review", "tweet", "content")]
+        text = wanted.text_column or (usual or keys or [""])[0]
+        labels = [_task_choices(_opened(annotations)) for annotations in table.values("annotations")]
+        several = any(row is not None and len(row) != 1 for row in labels)
+        texts = [task.get(text) for task in tasks]
+        return Taken(texts, labels, several, f"'data.{text}'", "the choices of 'annotations'", {"data", "annotations"})
+
+
+def _opened(cell: Any) -> Any:
+    """A nested value as it is, or out of the string that a table of mixed values keeps it in."""
+    return (json.loads(cell) if isinstance(cell, str) else cell) or {}
+
+
+def _task_choices(annotations: list[dict] | dict) -> list[str] | None:
+    """The choices of the last annotation that was not cancelled; [] if it chose none, None if there is none."""
+    given = [one for one in annotations or () if isinstance(one, dict) and not one.get("was_cancelled")]
+    if not given:
+        return None
+    chosen: list[str] = []
+    for region in given[-1].get("result") or ():
+        value = region.get("value") or {}
+        chosen += value.get("choices") or []
+    return list(dict.fromkeys(chosen))
