@@ -30,7 +30,7 @@ def text_keys(table: Table, texts: list) -> list[Hashable]:
     column = next((name for name in table.columns if name.strip().lower() in ("id", "text_id", "comment_id")), None)
     if column is None:
         return list(texts)
-    ids = table.values(column)
+    ids = [None if key is None else str(key) for key in table.values(column)]
     pairs = set(zip(ids, texts, strict=True))
     recur = len(set(ids)) < len(ids) and len(pairs) == len(set(ids)) and None not in ids
     return list(ids) if recur else list(texts)

@@ -30,6 +30,11 @@ class LabelColumns:
         if wanted.label_column is not None:
             names = [name.strip() for name in wanted.label_column.split(",") if name.strip()]
             names = [check_column(table, name, "label") for name in dict.fromkeys(names)]
+            if not names:
+                raise DataError(
+                    f"--label_column '{wanted.label_column}' names no column: expected some of {table.columns}, such "
+                    "as joy,anger."
+                )
         else:
             names = self._found(table, wanted)
         text = find_text(table, wanted, but=set(names))

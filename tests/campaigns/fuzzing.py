@@ -157,6 +157,8 @@ def _sources(folder: Path) -> Surface:
             "label_separator": st.sampled_from([",", ";", "|", ""]) | plain,
             "label_mode": st.sampled_from(["auto", "multi", "single"]),
             "max_rows": st.integers(-1, 30),
+            "label_names": st.lists(plain, max_size=4),
+            "raters": st.sampled_from(["majority", "any", "soft-count"]),
         },
     )
 

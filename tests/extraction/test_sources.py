@@ -287,3 +287,17 @@ def test_files_of_one_split_with_different_types_are_refused(write_rows, tmp_pat
     write_rows("data/train-1-of-2.jsonl", ["joy", "anger"] * 5)
     with pytest.raises(DataError, match=r"differ in type .*: expected the same in all files"):
         load_source(str(tmp_path / "data"))
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(("folder", "shared"), [("go_emotions", 43), ("go_emotions_27", 30)])
+def test_texts_of_goemotions_that_stand_in_train_and_validation_are_counted(data_dir, folder, shared):
+    notes = load_source(str(data_dir / folder)).reading.notes
+    assert any(note.startswith(f"{shared} of the ") and "stand in train too" in note for note in notes)
+
+
+@pytest.mark.data
+def test_goemotions_27_has_its_published_sizes(data_dir):
+    data = load_source(str(data_dir / "go_emotions_27"))
+    assert (len(data["train"]), len(data["validation"]), len(label_names(data))) == (23485, 2956, 27)
+    assert str(data.reading) == "texts: 'text' · labels: 'label', one per text"

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from common.errors import DataError
+from extraction.arguments import DataArguments
 from extraction.sources import load_source
 from extraction.splits import label_matrix, label_names
+from training.arguments import parse
 
 TWO = ["anger", "joy"]
 
@@ -67,3 +69,46 @@ def test_each_label_of_multi_label_data_gives_its_share_to_validation(write_rows
 def test_the_label_matrix_has_a_column_a_label(write_rows):
     data = load_source(write_rows("my.jsonl", [["b"], ["a", "c"]] * 10))
     assert label_matrix(data["train"].select(range(2)), 3).tolist() in ([[0, 1, 0], [1, 0, 1]], [[1, 0, 1], [0, 1, 0]])
+
+
+def test_rows_with_none_of_the_labels_give_their_share_to_validation(write_rows):
+    data = load_source(write_rows("my.jsonl", [["joy"], ["joy", "anger"], [], []] * 50))
+    assert sum(not row for row in data["validation"]["labels"][:]) == pytest.approx(10, abs=1)
+
+
+def test_one_text_alone_is_refused(write_rows):
+    with pytest.raises(DataError, match="have one text: expected several"):
+        load_source(write_rows("my.csv", TWO * 10, texts=["hello there"] * 20))
+
+
+def test_the_split_seed_and_not_the_seed_draws_the_validation_rows(write_rows):
+    file = write_rows("my.csv", TWO * 50)
+
+    def held_out(**options):
+        return DataArguments(dataset=file, **options).load()["validation"]["text"][:]
+
+    assert held_out() == held_out() != held_out(split_seed=7)
+
+
+def test_names_of_ids_are_one_word_with_commas_or_several(write_rows):
+    file = write_rows("my.jsonl", [0, 1] * 10)
+    for names in (["joy,fear"], ["joy", "fear"]):
+        assert label_names(DataArguments(dataset=file, label_names=names).load()) == ["joy", "fear"]
+
+
+def test_the_names_of_ids_are_those_of_the_data_for_train_too():
+    arguments = parse(["--label_names", "joy,fear", "--raters", "any", "--split_seed", "3"])
+    assert arguments.data.names == ["joy", "fear"]
+    assert (arguments.data.raters, arguments.data.split_seed) == ("any", 3)
+    assert arguments.training.label_names is None
+
+
+def test_more_than_one_file_per_split_is_refused_with_a_pattern_that_works(write_rows, tmp_path):
+    for name in ("train/eng.csv", "train/deu.csv", "dev/eng.csv", "dev/deu.csv"):
+        write_rows(f"data/{name}", TWO * 10)
+    with pytest.raises(DataError, match=r"look like the (train|validation) split.*--dataset 'data/\*/eng.csv'"):
+        load_source(str(tmp_path / "data"))
+    data = load_source(str(tmp_path / "data" / "*" / "eng.csv"))
+    assert {name: len(split) for name, split in data.items()} == {"train": 20, "validation": 20}
+    with pytest.raises(DataError, match="No file fits the pattern"):
+        load_source(str(tmp_path / "data" / "*" / "fra.csv"))
