@@ -12,6 +12,7 @@ from datasets import Dataset, DatasetDict, load_dataset
 
 from common.errors import DataError
 from fusion_model.hub import hub_is_reachable
+from fusion_model.trust import is_hub_id
 
 from .columns import LabelMode, normalise
 from .files import SUFFIXES, read_file
@@ -103,8 +104,7 @@ def _load(source: str, config_name: str | None, revision: str | None) -> Dataset
     if source and path.is_dir():
         return read_folder(path)
     known = KNOWN.get(source)
-    looks_local = path.suffix.lower() in SUFFIXES or source.startswith((".", "/", "~")) or source.count("/") > 1
-    if looks_local or (known is None and source.count("/") != 1) or not all(source.split("/")):
+    if path.suffix.lower() in SUFFIXES or (known is None and not is_hub_id(source)):
         close = get_close_matches(source, ["sample", *KNOWN], n=1)
         hint = f" Did you mean '{close[0]}'?" if close else ""
         raise DataError(

@@ -9,6 +9,8 @@ import re
 from pathlib import Path
 
 import torch
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
 from safetensors import SafetensorError, safe_open
 from torch import nn
 from transformers import AutoModel, PreTrainedConfig
@@ -18,12 +20,25 @@ from .file_modes import check_readable
 
 # Ids of the backbones whose own code may run for a model that was not trained by this process, separated by spaces.
 TRUSTED_VARIABLE = "FUSION_TRUSTED_BACKBONES"
-HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 # The largest tokenizers are files of 40 MB.
 LARGEST_TEXT_FILE = 200_000_000
 # A quantised weight takes half a byte; what is small is not worth a refusal.
 WEIGHTS_A_BYTE = 2
 SMALL = 10_000_000
+
+
+def is_hub_id(name: str, namespace: bool = True) -> bool:
+    """Whether the Hub's client takes a name for the id of a repository.
+
+    Args:
+        name: Anything.
+        namespace: Whether it has to be `user/name`; the Hub's oldest models have a name alone.
+    """
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        return False
+    return "/" in name or not namespace
 
 
 def check_origin(backbone: Backbone, folder: str) -> None:
@@ -52,7 +67,7 @@ def check_origin(backbone: Backbone, folder: str) -> None:
         return
     model_id = backbone.model_id
     outside = ".." in re.split(r"[/\\]", model_id) or model_id.startswith(("//", "\\\\"))
-    if outside or not (local or HUB_ID.fullmatch(model_id)):
+    if outside or not (local or is_hub_id(model_id, namespace=False)):
         raise ValueError(
             f"The backbone '{name}' of the model '{folder}' is '{model_id}': expected a Hub id, or for a model on this "
             "machine a full path. Paths that lead out of a model are not followed; its author can publish it with "
@@ -200,4 +215,12 @@ def check_weights(file: str, model_class: type[nn.Module], config: PreTrainedCon
         )
 
 
-__all__ = ["check_architecture", "check_backbone", "check_ids", "check_origin", "check_packaged", "check_weights"]
+__all__ = [
+    "check_architecture",
+    "check_backbone",
+    "check_ids",
+    "check_origin",
+    "check_packaged",
+    "check_weights",
+    "is_hub_id",
+]

@@ -9,6 +9,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from common.recipes import Recipe
 from fusion_model import FusionConfig
+from fusion_model.trust import is_hub_id
 
 TEMPLATE = Path(__file__).parent / "card_template.md"
 # Licence, language and Hub id of the data sets that are known by a short name.
@@ -83,7 +84,7 @@ def spread(figure: dict[str, float], digits: int, runs: int) -> str:
 
 def on_hub(name: str) -> bool:
     """Whether a name can be a Hub id, `user/name`, and is no path of this machine."""
-    return re.fullmatch(r"[\w.-]+/[\w.-]+", name) is not None and not Path(name).exists()
+    return is_hub_id(name) and not Path(name).exists()
 
 
 def uses_llama(backbone_ids: list[str]) -> bool:

@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 
 from fusion_model import FusionConfig
 from fusion_model.file_modes import check_readable
+from fusion_model.trust import is_hub_id
 
 from .errors import PublishError
 
@@ -130,7 +131,7 @@ def check_config(folder: Path) -> None:
                     f"The backbone '{backbone.name}' is bundled, but 'backbones/{backbone.name}' is missing: "
                     "train again with --bundle_backbones."
                 )
-        elif not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", backbone.model_id) or Path(backbone.model_id).exists():
+        elif not is_hub_id(backbone.model_id) or Path(backbone.model_id).exists():
             raise PublishError(
                 f"The backbone '{backbone.name}' is the folder '{backbone.model_id}' of this machine, which a stranger "
                 "does not have. Train with --bundle_backbones, or with the backbone's Hub id."

@@ -9,6 +9,7 @@ import jinja2
 from huggingface_hub import ModelCard, SpaceCard, SpaceCardData
 
 from fusion_model import FusionConfig
+from fusion_model.trust import is_hub_id
 
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "requirements.txt"
@@ -50,7 +51,7 @@ def build_space(
     Raises:
         ValueError: `model_folder` is no model, or the id no Hub id.
     """
-    if not re.fullmatch(r"[\w.\-]+/[\w.\-]+", model_id):
+    if not is_hub_id(model_id):
         raise ValueError(f"The model's id is '{model_id}': expected 'user/name'.")
     if not (model_folder / "config.json").is_file():
         raise ValueError(f"'{model_folder}' has no config.json: expected the folder that train.py wrote.")

@@ -38,13 +38,13 @@ def test_a_first_run_computes_and_a_second_reads_the_cache(arguments, capsys, tm
     assert first[0].startswith("train, minilm: 10 rows x 384, computed in ")
     assert " texts a second), in " in first[0]
     assert str(tmp_path / "cache" / "minilm-") in first[0]
-    assert first[1].startswith("validation, minilm: 1 rows x 384, computed in ")
+    assert first[1].startswith("validation, minilm: 2 rows x 384, computed in ")
     assert first[2] == "tuned: nothing to extract, train.py fine-tunes this backbone."
     assert run([*arguments, "--use_cpu"]) == 0
     second = capsys.readouterr().out.splitlines()
     assert [line.split(" in ")[0] for line in second[:2]] == [
         "train, minilm: 10 rows x 384, cached, read",
-        "validation, minilm: 1 rows x 384, cached, read",
+        "validation, minilm: 2 rows x 384, cached, read",
     ]
 
 
