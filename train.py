@@ -1,4 +1,4 @@
-"""One command: data set -> features -> head -> metrics -> model folder.
+"""One command: dataset -> pooled features -> head -> metrics -> model folder.
 
 python train.py --dataset sample
 python train.py --dataset go_emotions --recipe minilm --num_runs 5
@@ -27,15 +27,16 @@ from hub_config.publish import prepare, publish
 from training.arguments import Arguments, parse
 from training.calibration import to_probabilities
 from training.feed import FeatureDataset
-from training.figures import write_figures
 from training.folder import write_model
 from training.job import check_output_dir, open_job
-from training.lexical import fit_lexical
 from training.parity import check_parity
+from training.plots import write_plots
 from training.report import commit, show_results, summarise, versions, write_metrics
 from training.run import Material, Run, extract_all, train_run
+from training.tfidf import fit_tfidf
 
 console = Console()
+KEPT = "features, finished seeds and fine-tuning's checkpoints are kept; the same command with --resume goes on."
 
 
 def main(argv: list[str] | None = None) -> Path:
@@ -65,23 +66,27 @@ def main(argv: list[str] | None = None) -> Path:
     print(f"{arguments.data.dataset}: {sizes} texts, {len(names)} labels, {kind}")
     print(data.reading)
 
-    columns = extract_all(arguments, data)
-    extracted = time.perf_counter()
     labels = {
         name: label_matrix(split, len(names)) if multi_label else np.asarray(split["labels"][:])
         for name, split in data.items()
     }
-    lexical, lexical_logits = None, dict.fromkeys(data)
+    # A loss that is not for such labels is refused before any work.
+    of_heads = arguments.training.loss_settings
+    for settings in (of_heads, *(block.settings(of_heads) for block in arguments.finetune.values())):
+        settings.make(labels["train"], len(names))
+    columns = extract_all(arguments, data)
+    extracted = time.perf_counter()
+    tfidf, tfidf_logits = None, dict.fromkeys(data)
     if arguments.training.lexical:
-        with console.status("lexical channel: fitting"):
-            lexical = fit_lexical(data["train"]["text"][:], labels["train"], len(names), arguments.training.lexical_c)
-            # The head is trained without the channel, so training texts need none of its logits.
-            lexical_logits |= {name: lexical(data[name]["text"][:]).numpy() for name in data if name != "train"}
-        print(f"lexical channel: {len(lexical.idf):,} terms")
-    feeds = {name: FeatureDataset(columns[name], labels[name], lexical_logits[name]) for name in data}
+        with console.status("TF-IDF branch: fitting"):
+            tfidf = fit_tfidf(data["train"]["text"][:], labels["train"], len(names), arguments.training.lexical_c)
+            # The head is trained without the branch, so training texts need none of its logits.
+            tfidf_logits |= {name: tfidf(data[name]["text"][:]).numpy() for name in data if name != "train"}
+        print(f"TF-IDF branch: {len(tfidf.idf):,} terms")
+    feeds = {name: FeatureDataset(columns[name], labels[name], tfidf_logits[name]) for name in data}
 
     base_ids = {backbone.name: backbone.model_id for backbone in arguments.backbones}
-    material = Material(data, labels, names, feeds, lexical)
+    material = Material(data, labels, names, feeds, tfidf)
     runs = []
     with open_job(arguments, data, labels) as job:
         for number in range(arguments.training.num_runs):
@@ -101,9 +106,11 @@ def main(argv: list[str] | None = None) -> Path:
         if not job.main:
             return folder
         with job.result() as result:
-            write_folder(result, arguments, best, report, feeds, names, base_ids)
-            report["parity"] = check_parity(result, data["validation"], best.logits["validation"])
-            write_metrics(result, report)
+            write_model(best.model, result, arguments.training.bundle_backbones, base_ids)
+            report["parity"] = check_parity(
+                result, data["validation"], best.logits["validation"], arguments.training.device
+            )
+            write_results(result, arguments, best, report, feeds, names)
     show_results(report, console)
     say_how_to_try(folder)
     if target is not None:
@@ -141,28 +148,21 @@ def build_report(
     }
 
 
-def write_folder(
-    folder: Path,
-    arguments: Arguments,
-    best: Run,
-    report: dict,
-    feeds: dict[str, FeatureDataset],
-    names: list[str],
-    base_ids: dict[str, str],
+def write_results(
+    folder: Path, arguments: Arguments, best: Run, report: dict, feeds: dict[str, FeatureDataset], names: list[str]
 ) -> None:
-    """Model, metrics, figures and card; the figures show test where there is one."""
+    """Metrics, plots and card; the plots show test where there is one."""
     write_metrics(folder, report)
-    write_model(best.model, folder, arguments.training.bundle_backbones, base_ids)
     split = "test" if "test" in feeds else "validation"
     truth = feeds[split].labels
     probabilities = to_probabilities(best.logits[split] / best.calibration.temperature, truth.ndim == 2)
     if truth.ndim == 1:
         truth = np.eye(len(names))[truth]
-        decisions = np.eye(len(names))[probabilities.argmax(axis=1)]
+        predicted = np.eye(len(names))[probabilities.argmax(axis=1)]
     else:
-        decisions = probabilities >= best.calibration.thresholds
-    figures = best.test if best.test is not None else best.validation
-    write_figures(folder / "figures", figures["per_label"], probabilities, decisions.astype(float), truth, split)
+        predicted = probabilities >= best.calibration.thresholds
+    metrics = best.test if best.test is not None else best.validation
+    write_plots(folder / "figures", metrics["per_label"], probabilities, predicted.astype(float), truth, split)
     write_card(folder, best.model.config, report, arguments.recipe)
 
 
@@ -187,7 +187,9 @@ def run(argv: list[str] | None = None) -> int:
     disable_progress_bar()
     with nullcontext() if main_process else redirect_stdout(io.StringIO()):
         return end_with_status(
-            main, argv, advice="features and checkpoints are kept; the same command with --resume goes on from there."
+            main,
+            argv,
+            advice=KEPT,
         )
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
-from transformers import PrinterCallback, ProgressCallback, get_linear_schedule_with_warmup
+from transformers import ProgressCallback, get_linear_schedule_with_warmup
 
 from benchmarks.measure import parser, report
 from benchmarks.peers import embedded, regression_logits, tune_contrastively
@@ -31,8 +31,9 @@ from fusion_model import FusionForSequenceClassification
 from fusion_model.hub import locate
 from training.arguments import Arguments, parse
 from training.feed import FeatureDataset, ready_batch
-from training.head import HeadTrainer, build_config, log_prior, seeded_model, trainer_arguments
+from training.head import build_config, log_prior, seeded_model
 from training.run import extract_all
+from training.trainer import ClassifierTrainer, trainer_arguments
 
 ROOT = Path(__file__).parents[1]
 
@@ -58,21 +59,18 @@ def loop(arguments: Arguments, batch_size: int, repeats: int) -> list[dict]:
         load_best_model_at_end=False,
     )
     fresh = seeded_model(0, config, columns, None, {}, log_prior(labels, len(names)))
-    loss = "bce" if multi_label else "cross_entropy"
+    loss = arguments.training.loss_settings.make(labels, len(names))
 
     def trainer() -> Callable[[], object]:
-        made = HeadTrainer(
+        made = ClassifierTrainer(
             model=copy.deepcopy(fresh),
             args=options,
             train_dataset=feed,
             data_collator=ready_batch,
             loss=loss,
-            loss_weight=None,
-            label_smoothing=0.0,
             advice="",
         )
-        for callback in (PrinterCallback, ProgressCallback):
-            made.remove_callback(callback)
+        made.remove_callback(ProgressCallback)
         return made.train
 
     def bare() -> Callable[[], object]:

@@ -27,12 +27,14 @@ class Recipe:
         name: File name without extension.
         description: One sentence for cards and listings.
         backbones: Checked.
+        finetune: The `finetune` block of each backbone that has one; such a backbone is `tuned`.
         defaults: Flags of train.py with the values they have in this recipe.
     """
 
     name: str
     description: str
     backbones: list[Backbone]
+    finetune: dict[str, dict]
     defaults: dict
 
     def check_keys(self, known: set[str]) -> None:
@@ -98,12 +100,36 @@ def load_recipe(name_or_path: str) -> Recipe:
         if not isinstance(content[section], kind):
             raise RecipeError(f"The section '{section}' of the recipe '{path.stem}' must hold {expected}.")
     try:
-        backbones = check_backbones(content["backbones"])
+        contents, finetune = _take_finetune(content["backbones"])
+        backbones = check_backbones(contents)
     except (ValueError, TypeError) as error:
         raise RecipeError(f"The recipe '{path.stem}': {error}") from None
     if not backbones:
         raise RecipeError(f"The recipe '{path.stem}' names no backbones: expected at least one.")
-    return Recipe(path.stem, content["description"], backbones, {**content["head"], **content["training"]})
+    return Recipe(path.stem, content["description"], backbones, finetune, {**content["head"], **content["training"]})
+
+
+def _take_finetune(backbones: list) -> tuple[list, dict[str, dict]]:
+    """Backbones without their `finetune` blocks, but marked `tuned` where they had one; and the blocks, by name."""
+    contents: list = []
+    blocks: dict[str, dict] = {}
+    for content in backbones:
+        if isinstance(content, dict) and "tuned" in content:
+            raise ValueError(
+                f"Backbone '{content.get('name')}': a recipe has no key 'tuned'. A backbone with a block such as "
+                "`finetune: {epochs: 3}` is fine-tuned, one without it is not."
+            )
+        if isinstance(content, dict) and "finetune" in content:
+            block = content["finetune"] or {}
+            if not isinstance(block, dict):
+                raise ValueError(
+                    f"Backbone '{content.get('name')}': finetune is {block!r}: expected `key: value` lines, such as "
+                    "`finetune: {epochs: 3}`."
+                )
+            blocks[str(content.get("name"))] = block
+            content = {key: value for key, value in content.items() if key != "finetune"} | {"tuned": True}
+        contents.append(content)
+    return contents, blocks
 
 
 def find_recipe(argv: list[str]) -> tuple[Recipe, list[str]]:

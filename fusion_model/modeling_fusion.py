@@ -40,6 +40,13 @@ class FusionOutput(ModelOutput):
     member_logits: torch.Tensor | None = None
 
 
+def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of class ids `(batch,)`, binary cross-entropy of 0/1 labels `(batch, num_labels)`."""
+    if labels.dim() == 2:
+        return nn.functional.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
+    return nn.functional.cross_entropy(logits, labels)
+
+
 class FusionForSequenceClassification(BackboneHolder):
     """Classifies texts by fusing pooled hidden states of frozen language models (LLMEmbed, ACL 2024)."""
 
@@ -70,6 +77,7 @@ class FusionForSequenceClassification(BackboneHolder):
         self.lexical: TfidfBranch | None = None
         if config.lexical_terms:
             self.lexical = TfidfBranch(config.lexical_terms, config.lexical_bytes, self.num_labels)
+        self.loss_function = cross_entropy  # training puts its own in this place
         self.post_init()
 
     @classmethod
@@ -125,7 +133,7 @@ class FusionForSequenceClassification(BackboneHolder):
             labels: Class ids `(batch,)`, or 0/1 `(batch, num_labels)` for a multi-label model.
 
         Returns:
-            FusionOutput; the loss is cross-entropy or binary cross-entropy, averaged over the ensemble.
+            FusionOutput; the loss is `loss_function`'s, in training averaged over the ensemble, else of the logits.
 
         Raises:
             ValueError: the features of a backbone are missing or have another width.
@@ -135,12 +143,10 @@ class FusionForSequenceClassification(BackboneHolder):
         # What a loss is taken of: each head of the ensemble alone, as it is trained.
         member_logits = torch.stack(list(tuned_logits.values())) if head_logits is None else head_logits
         loss = None
-        if labels is not None:
-            if self.config.problem_type == "multi_label_classification":
-                target = labels.to(logits.dtype).expand(len(member_logits), -1, -1)
-                loss = nn.functional.binary_cross_entropy_with_logits(member_logits, target)
-            else:
-                loss = nn.functional.cross_entropy(member_logits.flatten(0, 1), labels.repeat(len(member_logits)))
+        if labels is not None and self.training:
+            loss = torch.stack([self.loss_function(one.float(), labels) for one in member_logits]).mean()
+        elif labels is not None:
+            loss = self.loss_function(logits.float(), labels)
         return FusionOutput(loss=loss, logits=logits, member_logits=member_logits if self.training else None)
 
     def component_logits(

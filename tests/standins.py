@@ -19,7 +19,7 @@ from transformers import (
 
 from fusion_model import FusionConfig, FusionForSequenceClassification
 from training.folder import write_model
-from training.lexical import fit_lexical
+from training.tfidf import fit_tfidf
 
 NAMES = ["joy", "anger", "neutral"]
 CORPUS = [
@@ -68,7 +68,7 @@ def small_model(folder: Path) -> Path:
     """Write a model of three labels over a tiny BERT, which is bundled, with a lexical channel; its folder."""
     spec = {"name": "tiny", "model_id": str(standin("bert", folder / "bert")), "hidden_size": 24, "max_length": 32}
     labels = torch.eye(3).repeat(2, 1).numpy()
-    lexical = fit_lexical(CORPUS * 2, labels, 3, c=1.0)
+    lexical = fit_tfidf(CORPUS * 2, labels, 3, c=1.0)
     torch.manual_seed(0)
     config = FusionConfig(
         backbones=[{**spec, "dtype": "float32"}],

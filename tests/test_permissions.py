@@ -19,7 +19,8 @@ from extraction.features import extract, pin
 from fusion_model import Backbone, FusionForSequenceClassification
 from hub_config.checks import check_files, files_of
 from labelling.output import begin, finished
-from training.finetune import finetune
+from training.finetune import Task, finetune
+from training.finetune_options import Finetune
 from training.job import Job, check_output_dir
 
 NOBODY = 65534
@@ -115,11 +116,12 @@ def test_a_fine_tuned_backbone_in_the_cache_can_be_read_by_others(tmp_path, monk
     from training.arguments import parse
 
     monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
-    options = parse(["--output_dir", str(tmp_path / "out"), "--use_cpu", "true", "--finetune_epochs", "1"]).training
+    options = parse(["--output_dir", str(tmp_path / "out"), "--use_cpu", "true"]).training
     data = DatasetDict({name: Dataset.from_dict({"text": CORPUS * 4}) for name in ("train", "validation")})
     labels = {name: np.arange(len(CORPUS) * 4) % len(NAMES) for name in data}
     backbone = pin(Backbone(name="tiny", model_id=str(standin("bert", tmp_path / "bert")), max_length=16, tuned=True))
-    tuned, _ = finetune(backbone, data, labels, len(NAMES), options, 0, tmp_path / "cache")
+    task = Task(data, labels, len(NAMES), options, tmp_path / "cache")
+    tuned, _ = finetune(backbone, Finetune(epochs=1), task, seed=0)
     assert (Path(tuned.model_id) / "tuned_head.safetensors").is_file()
     assert private_files(Path(tuned.model_id)) == []
 

@@ -15,6 +15,9 @@ from common.recipes import DEFAULT_RECIPE, Recipe, RecipeError, find_recipe
 from extraction.arguments import DataArguments, replace_backbones
 from fusion_model.backbones import Backbone
 
+from .finetune_options import Finetune, read_blocks
+from .losses import LOSSES, LossSettings, parse_options
+
 # What a run can be watched by, and its best epoch picked.
 WATCHED = ("loss", "accuracy", "macro_f1", "micro_f1", "weighted_f1")
 
@@ -34,7 +37,7 @@ class HeadArguments:
     hidden_sizes: list[int] = field(default_factory=lambda: [1024, 256], metadata={"help": "Feed-forward widths."})
     dropout: float = field(default=0.5, metadata={"help": "Dropout in the head."})
     input_dropout: float = field(default=0.0, metadata={"help": "Dropout on the features."})
-    num_members: int = field(default=1, metadata={"help": "Heads averaged in one model."})
+    num_members: int = field(default=1, metadata={"help": "Ensemble size: heads averaged in one model."})
 
 
 @dataclass
@@ -53,35 +56,38 @@ class RecipeArguments(TrainingArguments):
         default=None,
         metadata={
             "help": "bce, asymmetric or focal (multi-label), cross_entropy or focal (single-label).",
-            "choices": ["bce", "cross_entropy", "focal", "asymmetric"],
+            "choices": list(LOSSES),
         },
+    )
+    loss_options: list[str] = field(
+        default_factory=list,
+        metadata={"help": "NAME=NUMBER: options of the loss, such as gamma=1.5 (focal) or clip=0.1 (asymmetric)."},
     )
     class_balanced_beta: float = field(
         default=0.0, metadata={"help": "Class-balanced weights with this beta; 0 is off."}
     )
-    lexical: bool = field(default=False, metadata={"help": "Add the lexical channel."})
-    lexical_weight: float = field(default=1.0, metadata={"help": "Factor of the lexical logits."})
-    lexical_c: float = field(default=2.0, metadata={"help": "Inverse regularisation of the lexical channel."})
+    lexical: bool = field(default=False, metadata={"help": "Add the TF-IDF branch."})
+    lexical_weight: float = field(default=1.0, metadata={"help": "Factor of the TF-IDF branch's logits."})
+    lexical_c: float = field(default=2.0, metadata={"help": "Inverse regularisation of the TF-IDF branch."})
     resume: bool = field(
-        default=False, metadata={"help": "Go on with the interrupted training in output_dir, from its last checkpoint."}
+        default=False,
+        metadata={"help": "Go on with the interrupted training in output_dir; its finished seeds are kept."},
     )
     num_runs: int = field(default=1, metadata={"help": "Seeds: seed, seed + 1, ... The best on validation is saved."})
     early_stopping_patience: int = field(
         default=10, metadata={"help": "Epochs without improvement until training stops."}
     )
     tuned_weight: float = field(default=1.0, metadata={"help": "Factor of fine-tuned backbones' logits."})
-    finetune_learning_rate: float = field(default=2e-5, metadata={"help": "For backbones that are fine-tuned."})
-    finetune_batch_size: int = field(default=16, metadata={"help": "For backbones that are fine-tuned."})
-    finetune_epochs: float = field(default=3.0, metadata={"help": "For backbones that are fine-tuned."})
-    finetune_freeze_embeddings: bool = field(
-        default=False, metadata={"help": "Leave their token embeddings as they are."}
-    )
-    finetune_seed: int | None = field(
-        default=None, metadata={"help": "Fine-tune once with this seed for all runs, instead of with each run's own."}
+    finetune: list[str] = field(
+        default_factory=list,
+        metadata={
+            "help": "NAME.KEY=VALUE (or KEY=VALUE for all): overrides the finetune block of the backbone NAME, "
+            f"with a KEY of {', '.join(f.name for f in fields(Finetune))}."
+        },
     )
     bundle_backbones: bool = field(default=False, metadata={"help": "Copy the backbones into the model folder."})
     min_steps: int = field(
-        default=0, metadata={"help": "On a small data set, train for more epochs until so many steps."}
+        default=0, metadata={"help": "On a small dataset, train for more epochs until so many steps."}
     )
 
     # The Trainer has a field of this name for columns of a batch; here the flag is that of the data.
@@ -115,6 +121,12 @@ class RecipeArguments(TrainingArguments):
         default_factory=torch.cuda.is_available, metadata={"help": "Pin batches for the GPU."}
     )
 
+    @property
+    def loss_settings(self) -> LossSettings:
+        """Which loss the heads are trained with, and backbones whose block names none."""
+        smoothing = {"label_smoothing": self.label_smoothing_factor} if self.label_smoothing_factor else {}
+        return LossSettings(self.loss, parse_options(self.loss_options) | smoothing, self.class_balanced_beta)
+
 
 @dataclass
 class Arguments:
@@ -126,6 +138,7 @@ class Arguments:
         training: How it is trained.
         recipe: What the defaults came from.
         backbones: The recipe's checked backbones, with ids replaced as asked.
+        finetune: How each backbone is fine-tuned that is.
     """
 
     data: DataArguments
@@ -133,21 +146,32 @@ class Arguments:
     training: RecipeArguments
     recipe: Recipe
     backbones: list[Backbone]
+    finetune: dict[str, Finetune]
 
 
 Group = TypeVar("Group", DataArguments, HeadArguments, RecipeArguments)
 GROUPS = (DataArguments, HeadArguments, RecipeArguments)
 # Keys that a recipe cannot set: what it is itself, and what replaces parts of it.
-NOT_IN_RECIPES = {"recipe", "backbone"}
-# Numbers with a least value that nothing else checks.
-LEAST = {
+NOT_IN_RECIPES = {"recipe", "backbone", "finetune"}
+# What a head obeys, and its like in a finetune block.
+HEAD_FLAGS = {
+    "learning_rate": "learning_rate",
+    "num_train_epochs": "epochs",
+    "max_steps": "epochs",
+    "per_device_train_batch_size": "batch_size",
+    "gradient_accumulation_steps": "gradient_accumulation_steps",
+    "lr_scheduler_type": "lr_scheduler_type",
+    "warmup_steps": "warmup",
+    "weight_decay": "weight_decay",
+}
+# Numbers whose minimum nothing else checks.
+MINIMA = {
     "num_runs": 1,
     "max_rows": 1,
     "early_stopping_patience": 1,
     "per_device_train_batch_size": 1,
     "per_device_eval_batch_size": 1,
     "gradient_accumulation_steps": 1,
-    "finetune_batch_size": 1,
     "min_steps": 0,
     "lexical_c": 1e-6,
     "class_balanced_beta": 0,
@@ -165,18 +189,23 @@ def parse(argv: list[str]) -> Arguments:
 
     Raises:
         RecipeError: the recipe does not exist, or has an unknown key or a value of the wrong kind.
-        ValueError: a number is out of its range, or `--backbone` names none of the recipe's.
+        ValueError: a number is out of its range, `--backbone` or `--finetune` names none of the recipe's, or a flag is
+            given that nothing obeys.
         SystemExit: a flag is wrong; what is right is printed.
     """
     recipe, replacements = find_recipe(argv)
+    # A list flag given twice holds its last list alone; each one is meant.
+    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    finder.add_argument("--finetune", nargs="+", action="extend", default=[])
+    overrides = finder.parse_known_args(argv)[0].finetune
     recipe.check_keys({f.name for cls in GROUPS for f in fields(cls) if f.init} - NOT_IN_RECIPES)
     parser = _parser()
     parser.set_defaults(**recipe_values(recipe), recipe=recipe.name)
     check_flags(parser, argv)
-    namespace = vars(parser.parse_args(argv)) | {"backbone": replacements}
-    for name, least in LEAST.items():
-        if namespace[name] is not None and namespace[name] < least:
-            raise ValueError(f"--{name} is {namespace[name]}: expected {least} or more.")
+    namespace = vars(parser.parse_args(argv)) | {"backbone": replacements, "finetune": overrides}
+    for name, minimum in MINIMA.items():
+        if namespace[name] is not None and namespace[name] < minimum:
+            raise ValueError(f"--{name} is {namespace[name]}: expected {minimum} or more.")
     if namespace["class_balanced_beta"] >= 1:
         raise ValueError(f"--class_balanced_beta is {namespace['class_balanced_beta']}: expected less than 1.")
     if namespace["resume_from_checkpoint"] is not None:
@@ -192,7 +221,23 @@ def parse(argv: list[str]) -> Arguments:
         namespace["output_dir"] = f"outputs/{recipe.name}-{name}{mode}{rows}"
     training = _take(RecipeArguments, {**namespace, "label_names": None})
     backbones = replace_backbones(recipe.backbones, training.backbone)
-    return Arguments(_take(DataArguments, namespace), _take(HeadArguments, namespace), training, recipe, backbones)
+    finetune = read_blocks(recipe.finetune, training.finetune)
+    if all(backbone.tuned for backbone in backbones):
+        _refuse_head_flags(training, recipe)
+    return Arguments(
+        _take(DataArguments, namespace), _take(HeadArguments, namespace), training, recipe, backbones, finetune
+    )
+
+
+def _refuse_head_flags(training: RecipeArguments, recipe: Recipe) -> None:
+    """Without a frozen backbone no head is trained, and what only a head obeys would be passed over in silence."""
+    for one in fields(RecipeArguments):
+        if one.name in HEAD_FLAGS and getattr(training, one.name) != one.default:
+            raise ValueError(
+                f"--{one.name} is {getattr(training, one.name)}, but the recipe '{recipe.name}' trains no head: all "
+                f"its backbones are fine-tuned. Set their {HEAD_FLAGS[one.name]} instead, by --finetune "
+                f"{HEAD_FLAGS[one.name]}=…"
+            )
 
 
 def _take(kind: type[Group], namespace: dict[str, Any]) -> Group:
@@ -204,7 +249,7 @@ def _parser(**options: Any) -> HfArgumentParser:
     """A parser of all flags."""
     return HfArgumentParser(
         GROUPS,  # type: ignore[arg-type]
-        description="Trains an emotion classifier: data set in, model folder out.",
+        description="Trains an emotion classifier: dataset in, model folder out.",
         prog=Path(sys.argv[0]).name,
         allow_abbrev=False,
         conflict_handler="resolve",
@@ -231,6 +276,8 @@ def recipe_values(recipe: Recipe) -> dict[str, Any]:
         if value == [] or (value is None and type(None) in get_args(hints[key])):
             values[key] = value
             continue
+        if isinstance(value, dict) and hints[key] == list[str]:
+            value = [f"{name}={number}" for name, number in value.items()]
         words = [json.dumps(word) if isinstance(word, dict) else str(word) for word in _as_list(value)]
         flags = [f"--{key}", *words] if isinstance(value, list) else [f"--{key}={words[0]}"]
         try:

@@ -46,24 +46,3 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
         method="bounded",
     )
     return float(np.exp(found.x))
-
-
-def reliability(
-    confidence: np.ndarray, correct: np.ndarray, bins: int = 10
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Bins of equal width for a reliability diagram.
-
-    Args:
-        confidence: Probabilities, any shape.
-        correct: 0/1 of the same shape.
-        bins: Number of bins.
-
-    Returns:
-        For each bin that is not empty: mean confidence, share correct, number of values.
-    """
-    index = np.clip((confidence.ravel() * bins).astype(int), 0, bins - 1)
-    count = np.bincount(index, minlength=bins)
-    used = count > 0
-    mean = np.bincount(index, confidence.ravel(), bins)[used] / count[used]
-    share = np.bincount(index, correct.ravel(), bins)[used] / count[used]
-    return mean, share, count[used]

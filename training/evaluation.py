@@ -1,4 +1,4 @@
-"""From logits to the figures of metrics.json: temperature and thresholds from validation, then every metric."""
+"""From logits to metrics.json: temperature and thresholds from validation, then every metric."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -14,12 +14,12 @@ from .thresholds import choose_thresholds
 
 @dataclass
 class Calibration:
-    """What validation decides about a trained model.
+    """What is fitted on validation for a trained model.
 
     Args:
         temperature: Divisor of the logits.
         thresholds: `(num_labels,)`, or None for single-label.
-        selection: How the thresholds were chosen, with every method's cross-fitted score.
+        selection: How the thresholds were chosen, with every method's cross-validated score.
     """
 
     temperature: float
@@ -78,15 +78,15 @@ def score(logits: np.ndarray, labels: np.ndarray, calibration: Calibration, labe
     scaled = logits / calibration.temperature
     probabilities = to_probabilities(scaled, multi_label)
     if not multi_label:
-        decisions = probabilities.argmax(axis=1)
+        predicted = probabilities.argmax(axis=1)
     elif calibration.thresholds is not None:
-        decisions = probabilities >= calibration.thresholds
+        predicted = probabilities >= calibration.thresholds
     else:
         raise ValueError("The labels are several a text, but the calibration has no thresholds: fit it on such labels.")
     computed = cast(
         dict,
         metric(multi_label).compute(
-            predictions=decisions.astype(np.int32),
+            predictions=predicted.astype(np.int32),
             references=labels.astype(np.int32),
             label_names=label_names,
             probabilities=probabilities,

@@ -14,10 +14,10 @@ class FeatureColumn:
     """A fixed-width float16 Arrow column as NumPy views of its memory map.
 
     Args:
-        features: A data set with one column of type `List(float16, length=width)`, as `extraction.extract` gives it.
+        features: A dataset with one column of type `List(float16, length=width)`, as `extraction.extract` gives it.
 
     Raises:
-        ValueError: the data set is of another kind, or its rows were reordered since it was written.
+        ValueError: the dataset is of another kind, or its rows were reordered since it was written.
     """
 
     def __init__(self, features: ArrowDataset):
@@ -78,12 +78,12 @@ class FeatureColumn:
 
 
 class FeatureDataset(Dataset):
-    """What the head is trained on: features of every backbone, lexical logits, labels.
+    """What the head is trained on: pooled features of every backbone, TF-IDF logits, labels.
 
     Args:
         columns: A FeatureColumn for each backbone's name, all of one length.
         labels: Class ids `(rows,)` or 0/1 `(rows, num_labels)`.
-        lexical_logits: `(rows, num_labels)`, if the model has a lexical channel.
+        lexical_logits: `(rows, num_labels)`, if the model has a TF-IDF branch.
 
     Raises:
         ValueError: the lengths differ.

@@ -1,13 +1,12 @@
 """Fine-tunes a backbone end to end with a classification layer; the result is one more backbone of a fusion model."""
 
 import hashlib
-import json
 import logging
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import fields, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import datasets
@@ -17,14 +16,7 @@ from accelerate import PartialState
 from datasets import DatasetDict
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import (
-    DataCollatorWithPadding,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-    PrinterCallback,
-    TrainingArguments,
-    set_seed,
-)
+from transformers import AutoConfig, DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase, set_seed
 
 from common.atomic import broken_seal, put, room, seal, try_lock
 from extraction.cache import cache_key
@@ -36,12 +28,25 @@ from fusion_model.modeling_fusion import FusionOutput
 from fusion_model.pooling import pool_slots
 
 from .arguments import RecipeArguments
+from .checkpoints import SealCheckpoints, train_or_resume
+from .finetune_options import Finetune
 from .folder import HEAD_FILE
-from .head import HeadTrainer, quick_score, trainer_arguments
-from .job import FREE, FREE_BEGINNINGS
-from .watch import EpochLines
+from .trainer import ClassifierTrainer, quick_score, trainer_arguments
 
 logger = logging.getLogger(__name__)
+
+# Of train.py's flags fine-tuning takes those that say where it runs; what it becomes is in its block.
+HARDWARE = (
+    "use_cpu",
+    "bf16",
+    "fp16",
+    "resume",
+    "dataloader_num_workers",
+    "dataloader_pin_memory",
+    "dataloader_persistent_workers",
+    "ddp_backend",
+    "ddp_timeout",
+)
 
 
 class EndToEnd(nn.Module):
@@ -60,42 +65,70 @@ class EndToEnd(nn.Module):
         self.model = model
         self.backbone = backbone
         self.head = FineTunedHead(backbone.width, num_labels)
+        self.loss_function = None
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> FusionOutput:
-        """Token ids and mask `(batch, tokens)` to logits `(batch, num_labels)`."""
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, labels: torch.Tensor | None = None
+    ) -> FusionOutput:
+        """Token ids and mask `(batch, tokens)` to logits `(batch, num_labels)`, and with labels the loss."""
         hidden_states = self.model(
             input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True
         ).hidden_states
         mask = attention_mask.bool()
-        states = {layer: hidden_states[layer].float() for layer in self.backbone.layers}
+        states = [state.float() for state in hidden_states]
         features = pool_slots(states, self.backbone.layers, self.backbone.pooling, mask, mask.sum(dim=1))
-        return FusionOutput(logits=self.head(features))
+        logits = self.head(features)
+        loss = self.loss_function(logits.float(), labels) if self.loss_function and labels is not None else None
+        return FusionOutput(loss=loss, logits=logits)
 
 
-def finetune(
-    backbone: Backbone,
-    data: DatasetDict,
-    labels: dict[str, np.ndarray],
-    num_labels: int,
-    options: RecipeArguments,
-    seed: int,
-    cache_dir: Path,
-) -> tuple[Backbone, dict[str, torch.Tensor]]:
+@dataclass(frozen=True)
+class Task:
+    """What backbones are fine-tuned on.
+
+    Args:
+        data: Splits with the column `text`.
+        labels: For each split class ids `(rows,)` or 0/1 `(rows, num_labels)`.
+        num_labels: Number of labels.
+        options: The run's arguments, of which those of `HARDWARE` and the heads' loss are used.
+        cache_dir: Fine-tuned backbones are kept there and found again by everything that made them.
+    """
+
+    data: DatasetDict
+    labels: dict[str, np.ndarray]
+    num_labels: int
+    options: RecipeArguments
+    cache_dir: Path
+
+    def key(self, backbone: Backbone, block: Finetune, seed: int) -> str:
+        """Everything that decides what the fine-tuned backbone becomes, as a hash."""
+        trainer, cpu = _trainer_arguments(self, block, seed, Path()), torch.device("cpu")
+        return block.fingerprint(
+            seed=seed,
+            loss=asdict(block.settings(self.options.loss_settings)),
+            precision=[trainer.bf16, trainer.fp16],
+            processes=self.options.world_size,
+            num_labels=self.num_labels,
+            texts={name: cache_key(self.data[name]["text"][:], backbone, cpu) for name in ("train", "validation")},
+            labels={name: hashlib.sha256(self.labels[name].tobytes()).hexdigest() for name in ("train", "validation")},
+        )
+
+
+def finetune(backbone: Backbone, block: Finetune, task: Task, seed: int) -> tuple[Backbone, dict[str, torch.Tensor]]:
     """Fine-tune a backbone on the training split; the epoch that is best on validation is kept.
 
     Args:
         backbone: A pinned backbone with `tuned` set.
-        data: Splits with the column `text`.
-        labels: For each split class ids `(rows,)` or 0/1 `(rows, num_labels)`.
-        num_labels: Number of labels.
-        options: Those that begin with `finetune_` are used, the loss, and what of the Trainer's they leave open.
-        seed: Of the new layer, order and dropout.
-        cache_dir: The tuned backbone is kept there and found again by everything that made it.
+        block: How it is fine-tuned.
+        task: On what.
+        seed: Of the new layer, order and dropout, if the block has none of its own.
 
     Returns:
         The fine-tuned backbone (a local folder), and the weights of its classification layer.
     """
-    folder = cache_dir / f"{backbone.name}-tuned-{_key(backbone, data, labels, num_labels, options, seed)[:24]}"
+    seed = seed if block.seed is None else block.seed
+    options, cache_dir = task.options, task.cache_dir
+    folder = cache_dir / f"{backbone.name}-tuned-{task.key(backbone, block, seed)[:24]}"
     tuned = backbone.replace(model_id=str(folder), revision=None)
     cache_dir.mkdir(parents=True, exist_ok=True)
     with _locked(folder, options.process_index == 0) as scratch:
@@ -109,7 +142,7 @@ def finetune(
         if not options.resume:
             shutil.rmtree(scratch, ignore_errors=True)
         with room(cache_dir, "Checkpoints are kept: free some space and run the same command again with --resume."):
-            model, tokenizer = _train(backbone, data, labels, num_labels, options, seed, scratch / "checkpoints")
+            model, tokenizer = _train(backbone, block, task, seed, scratch / "checkpoints")
             head = {name: value.detach().cpu().contiguous() for name, value in model.head.state_dict().items()}
             if options.process_index == 0:
                 result = scratch / "model"
@@ -121,33 +154,6 @@ def finetune(
                 put(result, folder)
                 shutil.rmtree(scratch)
     return tuned, head
-
-
-def _key(
-    backbone: Backbone,
-    data: DatasetDict,
-    labels: dict[str, np.ndarray],
-    num_labels: int,
-    options: RecipeArguments,
-    seed: int,
-) -> str:
-    """Everything that decides what the tuned backbone becomes, as a hash: a trial must not pass for the real run."""
-    trainer = _trainer_arguments(options, labels["train"].ndim == 2, seed, Path())
-    recipe = {
-        f.name: getattr(trainer, f.name)
-        for f in fields(TrainingArguments)
-        if f.init and f.name not in FREE and not f.name.startswith(FREE_BEGINNINGS)
-    } | {
-        "loss": options.loss,
-        "label_smoothing": options.label_smoothing_factor,
-        "freeze_embeddings": options.finetune_freeze_embeddings,
-        "labels": num_labels,
-        "processes": options.world_size,
-    }
-    key = hashlib.sha256(json.dumps(recipe, sort_keys=True, default=str).encode())
-    for name in ("train", "validation"):
-        key.update(cache_key(data[name]["text"][:], backbone, torch.device("cpu")).encode() + labels[name].tobytes())
-    return key.hexdigest()
 
 
 @contextmanager
@@ -171,14 +177,46 @@ def _locked(folder: Path, main: bool) -> Iterator[Path]:
         time.sleep(WAIT_SECONDS)
 
 
+def check_depth(backbone: Backbone, block: Finetune) -> None:
+    """Refuse to train more layers than there are, before anything is computed.
+
+    Raises:
+        ValueError: names both numbers.
+    """
+    depth = BackboneEncoder(backbone).load(AutoConfig).num_hidden_layers
+    if block.top_layers is not None and block.top_layers > depth:
+        raise ValueError(
+            f"Backbone '{backbone.name}', finetune: top_layers is {block.top_layers}, but it has {depth} layers."
+        )
+
+
+def freeze(model: PreTrainedModel, block: Finetune) -> None:
+    """Say which weights of a backbone are trained.
+
+    Args:
+        model: A backbone.
+        block: Its `top_layers` and `freeze_embeddings` are obeyed.
+
+    Raises:
+        ValueError: the backbone's layers cannot be told apart (some architectures share one).
+    """
+    model.requires_grad_(block.top_layers is None)
+    if block.top_layers is not None:
+        depth = model.config.num_hidden_layers
+        stacks = [m for m in model.modules() if isinstance(m, nn.ModuleList) and len(m) == depth]
+        if len(stacks) != 1:
+            raise ValueError(
+                f"finetune: top_layers is {block.top_layers}, but the layers of a {model.config.model_type} cannot be "
+                "trained apart. Leave top_layers out."
+            )
+        for layer in list(stacks[0])[depth - block.top_layers :]:
+            layer.requires_grad_(True)
+    if block.freeze_embeddings:
+        model.get_input_embeddings().requires_grad_(False)
+
+
 def _train(
-    backbone: Backbone,
-    data: DatasetDict,
-    labels: dict[str, np.ndarray],
-    num_labels: int,
-    options: RecipeArguments,
-    seed: int,
-    folder: Path,
+    backbone: Backbone, block: Finetune, task: Task, seed: int, folder: Path
 ) -> tuple[EndToEnd, PreTrainedTokenizerBase]:
     """The Trainer's part."""
     set_seed(seed)
@@ -186,17 +224,15 @@ def _train(
     tokenizer = encoder.tokenizer
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    model = EndToEnd(encoder.model.requires_grad_(True), backbone, num_labels)
-    if options.finetune_freeze_embeddings:
-        model.model.get_input_embeddings().requires_grad_(False)
+    model = EndToEnd(encoder.model, backbone, task.num_labels)
+    freeze(model.model, block)
     shown = datasets.is_progress_bar_enabled()
     datasets.disable_progress_bars()
-    splits = {name: _tokenize(data[name], labels[name], encoder) for name in ("train", "validation")}
+    splits = {name: _tokenized(task.data[name], task.labels[name], encoder) for name in ("train", "validation")}
     if shown:
         datasets.enable_progress_bars()
-    multi_label = labels["train"].ndim == 2
+    multi_label = task.labels["train"].ndim == 2
     pad = DataCollatorWithPadding(tokenizer, return_tensors="pt")
-    arguments = _trainer_arguments(options, multi_label, seed, folder)
 
     def collate(rows: list[dict]) -> dict[str, torch.Tensor]:
         batch = pad([{"input_ids": row["input_ids"]} for row in rows])
@@ -207,47 +243,44 @@ def _train(
             "labels": torch.from_numpy(target.astype(np.float32 if multi_label else np.int64)),
         }
 
-    trainer = HeadTrainer(
+    trainer = ClassifierTrainer(
         model=model,
-        args=arguments,
+        args=_trainer_arguments(task, block, seed, folder),
         train_dataset=splits["train"],
         eval_dataset=splits["validation"],
         data_collator=collate,
-        compute_metrics=lambda p: quick_score(p.predictions, p.label_ids, num_labels),
-        loss=options.loss or ("bce" if multi_label else "cross_entropy"),
-        loss_weight=None,
-        label_smoothing=options.label_smoothing_factor,
-        advice=f"Lower --finetune_learning_rate ({options.finetune_learning_rate:g}).",
+        compute_metrics=lambda p: quick_score(p.predictions, p.label_ids, task.num_labels),
+        loss=block.settings(task.options.loss_settings).make(task.labels["train"], task.num_labels),
+        advice=f"Lower the learning_rate of the finetune block of '{backbone.name}' ({block.learning_rate:g}).",
     )
-    trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(EpochLines(str(arguments.metric_for_best_model)))
-    trainer.train_or_resume(options.resume)
+    trainer.add_callback(SealCheckpoints(trainer))
+    train_or_resume(trainer, task.options.resume)
+    trainer.unwrap()
     return model.eval(), tokenizer
 
 
-def _trainer_arguments(options: RecipeArguments, multi_label: bool, seed: int, folder: Path) -> RecipeArguments:
+def _trainer_arguments(task: Task, block: Finetune, seed: int, folder: Path) -> RecipeArguments:
     """The Trainer's arguments for fine-tuning."""
     return trainer_arguments(
-        replace(options, deepspeed=None),
-        output_dir=str(folder),
+        RecipeArguments(output_dir=str(folder), **{name: getattr(task.options, name) for name in HARDWARE}),
+        metric_for_best_model="macro_f1" if task.labels["train"].ndim == 2 else "accuracy",
         seed=seed,
-        learning_rate=options.finetune_learning_rate,
-        per_device_train_batch_size=options.finetune_batch_size,
+        learning_rate=block.learning_rate,
+        per_device_train_batch_size=block.batch_size,
         per_device_eval_batch_size=64,
-        num_train_epochs=options.finetune_epochs,
-        weight_decay=0.01,
-        warmup_steps=0.06,
-        lr_scheduler_type="linear",
-        max_grad_norm=1.0,
+        gradient_accumulation_steps=block.gradient_accumulation_steps,
+        num_train_epochs=block.epochs,
+        weight_decay=block.weight_decay,
+        warmup_steps=block.warmup,
+        lr_scheduler_type=block.lr_scheduler_type,
         train_sampling_strategy="group_by_length",
         length_column_name="length",
-        metric_for_best_model="macro_f1" if multi_label else "accuracy",
-        save_total_limit=1,
+        save_total_limit=3,  # the last; the one before it, in case the last is damaged; and the best
         optim="adamw_torch_fused",
     )
 
 
-def _tokenize(split: datasets.Dataset, labels: np.ndarray, encoder: BackboneEncoder) -> datasets.Dataset:
+def _tokenized(split: datasets.Dataset, labels: np.ndarray, encoder: BackboneEncoder) -> datasets.Dataset:
     """Columns `input_ids`, `length`, `labels`; tokens as the encoder reads them."""
 
     def encode(batch: dict) -> dict:

@@ -1,4 +1,4 @@
-"""The model folder: weights, configuration, code, metrics, figures, card."""
+"""The model folder: weights, config, code, bundled backbones."""
 
 import json
 import os
@@ -30,10 +30,10 @@ def write_model(
     """Write everything that `from_pretrained` and `pipeline` need.
 
     Args:
-        model: A trained model with thresholds and temperature in its configuration.
+        model: A trained model with thresholds and temperature in its config.
         folder: Made if missing; files of an earlier model are replaced.
-        bundle_backbones: Copy the backbones' weights and tokenizers into the folder. A tuned backbone always is.
-        base_ids: The model id that each backbone had before it was tuned; as it is in the configuration if left out.
+        bundle_backbones: Copy the backbones' weights and tokenizers into the folder. A fine-tuned backbone always is.
+        base_ids: The model id that each backbone had before it was fine-tuned; as it is in the config if left out.
     """
     folder.mkdir(parents=True, exist_ok=True)
     backbones = []

@@ -1,40 +1,33 @@
-"""Trains the head with the HF Trainer on ready features."""
+"""Trains the head with the HF Trainer on pooled features."""
 
 import copy
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
-from scipy.special import expit
-from torch import nn
-from transformers import EarlyStoppingCallback, PrinterCallback, set_seed
+from transformers import EarlyStoppingCallback, set_seed
 
+from common.atomic import room
 from fusion_model import FusionConfig, FusionForSequenceClassification
 from fusion_model.backbones import Backbone
-from fusion_model.encoder import resolve_dtype
 from fusion_model.head import FusionHead, Standardise
 from fusion_model.tfidf import TfidfBranch
 
-from .arguments import WATCHED, Arguments, RecipeArguments
-from .checkpoints import ResumableTrainer
+from .arguments import Arguments
 from .dropout import use_byte_dropout
-from .evaluation import metric
 from .feed import FeatureColumn, FeatureDataset, ready_batch
-from .losses import LOSSES, class_balanced_weights
-from .thresholds import fit_softened
-from .watch import EpochLines, LossWatch
+from .job import KEPT
+from .trainer import ClassifierTrainer, quick_score, trainer_arguments
 
 
 def build_config(
     arguments: Arguments, backbones: list[Backbone], label_names: list[str], multi_label: bool
 ) -> FusionConfig:
-    """The model's configuration: the recipe's head over pinned backbones, without thresholds yet."""
-    head = {name: value for name, value in vars(arguments.head).items()}
+    """The model's config: the recipe's head over pinned backbones, without thresholds yet."""
     return FusionConfig(
-        backbones=copy.deepcopy(backbones),
-        **head,
+        backbones=backbones,
+        **copy.deepcopy(vars(arguments.head)),
         lexical_weight=arguments.training.lexical_weight,
         tuned_weight=arguments.training.tuned_weight,
         problem_type="multi_label_classification" if multi_label else "single_label_classification",
@@ -46,26 +39,26 @@ def build_config(
 def build_model(
     config: FusionConfig,
     columns: dict[str, FeatureColumn],
-    lexical: TfidfBranch | None,
+    tfidf: TfidfBranch | None,
     tuned_heads: dict[str, dict[str, torch.Tensor]],
     prior: torch.Tensor,
 ) -> FusionForSequenceClassification:
-    """A model with fresh heads, the training set's moments and a fitted lexical channel.
+    """A model with fresh heads, the training set's moments and a fitted TF-IDF branch.
 
     Args:
         config: From `build_config`.
         columns: Training features of each backbone.
-        lexical: A fitted channel, or None.
-        tuned_heads: Weights of each tuned backbone's classification layer.
+        tfidf: A fitted branch, or None.
+        tuned_heads: Weights of each fine-tuned backbone's classification layer.
         prior: What the logits of a model are that has seen no text, `(num_labels,)`, see `log_prior`.
     """
     config = copy.deepcopy(config)
-    if lexical is not None:
-        config.lexical_terms, config.lexical_bytes = len(lexical.idf), len(lexical.vocabulary)
+    if tfidf is not None:
+        config.lexical_terms, config.lexical_bytes = len(tfidf.idf), len(tfidf.vocabulary)
     model = FusionForSequenceClassification(config)
     use_byte_dropout(model)
-    if model.lexical is not None and lexical is not None:
-        model.lexical.load_state_dict(lexical.state_dict())
+    if model.lexical is not None and tfidf is not None:
+        model.lexical.load_state_dict(tfidf.state_dict())
     for name, weights in tuned_heads.items():
         model.tuned_heads[name].load_state_dict(weights)
     model.tuned_heads.requires_grad_(False)
@@ -92,59 +85,6 @@ def log_prior(labels: np.ndarray, num_labels: int) -> torch.Tensor:
     return torch.from_numpy(share).clamp_min(1e-5).log().float()
 
 
-class HeadTrainer(ResumableTrainer):
-    """Trainer whose loss is one of `training.losses`, averaged over the model's members; it stops when that diverges.
-
-    Args:
-        loss: Name of a loss.
-        loss_weight: A factor for each label `(num_labels,)`, or None.
-        label_smoothing: For cross-entropy.
-        advice: What to change if the loss diverges.
-    """
-
-    def __init__(
-        self, *args, loss: str, loss_weight: torch.Tensor | None, label_smoothing: float, advice: str, **kwargs
-    ):
-        super().__init__(*args, **kwargs)
-        self.loss_function = LOSSES[loss]
-        self.loss_options = {"label_smoothing": label_smoothing} if loss == "cross_entropy" else {}
-        self.loss_weight = loss_weight
-        self.watch = LossWatch(advice)
-
-    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        """Sum of the members' losses: AdamW then updates each as if it were alone."""
-        labels = inputs["labels"]
-        outputs = model(**{key: value for key, value in inputs.items() if key != "labels"})
-        members = outputs.member_logits if outputs.member_logits is not None else outputs.logits[None]
-        weight = None if self.loss_weight is None else self.loss_weight.to(labels.device)
-        losses = [self.loss_function(m.float(), labels, weight=weight, **self.loss_options) for m in members]
-        loss = torch.stack(losses).sum() if model.training else torch.stack(losses).mean()
-        if model.training:
-            self.watch.see(float(loss.detach()) / len(losses))
-        return (loss, {"logits": outputs.logits}) if return_outputs else loss
-
-    def floating_point_ops(self, inputs):
-        """Six operations a parameter and example; the Trainer's own count wants token ids."""
-        return 6 * len(inputs["labels"]) * sum(p.numel() for p in cast(nn.Module, self.model).parameters())
-
-
-def quick_score(logits: np.ndarray, labels: np.ndarray, num_labels: int) -> dict[str, float]:
-    """What training is watched by, with softened thresholds where several labels may apply: `WATCHED` but the loss."""
-    if labels.ndim == 2:
-        probabilities = expit(logits.astype(np.float64))
-        decided = probabilities >= fit_softened(probabilities, labels)
-    else:
-        decided = logits.argmax(axis=1)
-    result = metric(labels.ndim == 2).compute(
-        predictions=decided.astype(np.int32),
-        references=labels.astype(np.int32),
-        label_names=[str(i) for i in range(num_labels)],
-    )
-    if result is None:
-        return {}  # on every rank but the first
-    return {name: result[name] for name in WATCHED if name in result}
-
-
 def train_head(
     model: FusionForSequenceClassification,
     train: FeatureDataset,
@@ -161,27 +101,19 @@ def train_head(
         validation: Validation features and labels.
         arguments: All arguments.
         seed: Of initialisation (done by the caller), order and dropout.
-        folder: Where checkpoints go.
+        folder: Where the best epoch's weights are kept meanwhile.
 
     Returns:
         The model with the weights of the best epoch.
 
     Raises:
         FloatingPointError: the loss diverges; the message says what to change.
-        ValueError: label smoothing was asked for with a loss that has none.
+        DiskFullError: there is no room for the best epoch's weights.
     """
     options = arguments.training
-    multi_label = model.config.problem_type == "multi_label_classification"
-    weight = None
-    if options.class_balanced_beta:
-        counts = train.labels.sum(axis=0) if multi_label else np.bincount(train.labels, minlength=model.num_labels)
-        weight = class_balanced_weights(torch.from_numpy(np.asarray(counts)), options.class_balanced_beta)
-    loss = options.loss or ("bce" if multi_label else "cross_entropy")
-    if options.label_smoothing_factor and loss != "cross_entropy":
-        raise ValueError(f"--label_smoothing_factor belongs to the loss cross_entropy, but the loss is {loss}.")
     best_by = options.metric_for_best_model or "loss"
     if best_by == "auto":
-        best_by = "macro_f1" if multi_label else "accuracy"
+        best_by = "macro_f1" if train.labels.ndim == 2 else "accuracy"
     steps_an_epoch = -(-len(train) // (options.per_device_train_batch_size * options.gradient_accumulation_steps))
     run_options = trainer_arguments(
         options,
@@ -189,9 +121,10 @@ def train_head(
         seed=seed,
         metric_for_best_model=best_by,
         num_train_epochs=max(options.num_train_epochs, -(-options.min_steps // steps_an_epoch)),
+        save_only_model=True,  # a head trains in a minute: what is kept of an interrupted job is finished seeds
     )
     watched = run_options.eval_strategy != "no"
-    trainer = HeadTrainer(
+    trainer = ClassifierTrainer(
         model=model,
         args=run_options,
         train_dataset=train,
@@ -199,47 +132,25 @@ def train_head(
         data_collator=ready_batch,
         compute_metrics=lambda p: quick_score(p.predictions, p.label_ids, model.num_labels),
         callbacks=[EarlyStoppingCallback(options.early_stopping_patience)] if watched else [],
-        loss=loss,
-        loss_weight=weight,
-        label_smoothing=options.label_smoothing_factor,
+        loss=options.loss_settings.make(train.labels, model.num_labels),
         advice=f"Lower --learning_rate ({options.learning_rate:g}), or set --standardise true.",
     )
-    trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(EpochLines(best_by))
-    trainer.train_or_resume(options.resume)
+    with room(folder, KEPT):
+        trainer.train()
+    trainer.unwrap()
     return model
 
 
-def trainer_arguments(options: RecipeArguments, metric_for_best_model: str = "loss", **changes: Any) -> RecipeArguments:
-    """The run's own arguments: bfloat16 where the processor is made for it, and nothing that writes elsewhere."""
-    device = torch.device("cpu") if options.use_cpu or not torch.cuda.is_available() else torch.device("cuda")
-    fast = resolve_dtype("auto", device) == torch.bfloat16
-    return replace(
-        options,
-        use_cpu=device.type == "cpu",
-        bf16=fast and not options.fp16 if options.bf16 is None else options.bf16,
-        # The command line's metric may have been another one, with another sense.
-        metric_for_best_model=metric_for_best_model,
-        greater_is_better=metric_for_best_model != "loss",
-        label_smoothing_factor=0.0,  # HeadTrainer's loss does it
-        push_to_hub=False,  # done once, by hub_config, when the folder is complete
-        report_to=[],
-        disable_tqdm=True,
-        label_names=["labels"],
-        **changes,
-    )
-
-
 def predict_logits(model: FusionForSequenceClassification, data: FeatureDataset, batch_size: int) -> np.ndarray:
-    """Logits of ready features, float32 `(rows, num_labels)`, before any temperature that is set later."""
+    """Logits of pooled features, float32 `(rows, num_labels)`, before any temperature that is set later."""
     model.eval()
     parts = []
     with torch.inference_mode():
         for start in range(0, len(data), batch_size):
             batch = data.__getitems__(list(range(start, min(start + batch_size, len(data)))))
             features = {name: x.to(model.device) for name, x in batch["features"].items()}
-            lexical = batch.get("lexical_logits")
-            output = model(features, lexical_logits=None if lexical is None else lexical.to(model.device))
+            tfidf = batch.get("lexical_logits")
+            output = model(features, lexical_logits=None if tfidf is None else tfidf.to(model.device))
             parts.append(output.logits.float().cpu().numpy())
     return np.concatenate(parts)
 

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ from .arguments import Arguments
 
 logger = logging.getLogger(__name__)
 
+# What to do when a disk is full.
+KEPT = "Finished seeds are kept: free some space and run the same command again with --resume."
+
 WEIGHTS = "model.safetensors"
 # What may differ when a job is resumed: it changes where or how much is written, not what a run becomes.
 FREE = {
@@ -32,6 +36,7 @@ FREE = {
     "num_runs",
     "output_dir",
     "backbone",
+    "finetune",
     "recipe",
     "cache_dir",
     "dataset",
@@ -57,17 +62,17 @@ class Job:
         self.main = main
 
     def run_folder(self, seed: int) -> Path:
-        """Where the checkpoints of one seed are."""
+        """Where one seed's weights are."""
         return self.scratch / str(seed)
 
     def finish(self, model: nn.Module, seed: int) -> None:
-        """Keep a trained run, for a job that is interrupted in a later one; its checkpoints are not needed any more."""
+        """Keep a trained run, for a job that is interrupted in a later one; its epochs are not needed any more."""
         if not self.main:
             return
         aside, place = self.run_folder(seed) / "unfinished", self.run_folder(seed) / "finished"
         shutil.rmtree(aside, ignore_errors=True)
         shutil.rmtree(place, ignore_errors=True)
-        with room(self.folder, "Checkpoints are kept: free some space and run the same command again with --resume."):
+        with room(self.folder, KEPT):
             aside.mkdir(parents=True)
             state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
             save_file(state, aside / WEIGHTS)
@@ -98,7 +103,7 @@ class Job:
         """
         aside = self.scratch / "result" / self.folder.name  # the card says the folder's name
         shutil.rmtree(aside, ignore_errors=True)
-        with room(self.folder, "Trained runs are kept: free some space and run the same command again with --resume."):
+        with room(self.folder, KEPT):
             aside.mkdir(parents=True)
             yield aside
             files = [file for file in aside.rglob("*") if file.is_file()]
@@ -212,10 +217,11 @@ def _describe(arguments: Arguments, data: DatasetDict, labels: dict[str, np.ndar
         content.update(np.ascontiguousarray(labels[name]).tobytes())
     return described | {
         "backbones": [backbone.to_dict() for backbone in arguments.backbones],
+        "finetune blocks": {name: asdict(block) for name, block in arguments.finetune.items()},
         "texts and labels": content.hexdigest(),
         "processes": arguments.training.world_size,
         "versions": f"torch {torch.__version__}, transformers {transformers.__version__}",
     }
 
 
-__all__ = ["FREE", "FREE_BEGINNINGS", "Job", "check_output_dir", "open_job"]
+__all__ = ["Job", "check_output_dir", "open_job"]

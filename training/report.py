@@ -15,7 +15,7 @@ from rich.table import Table
 
 HEADLINE = {
     "macro_f1": "macro F1",
-    "cross_fitted_macro_f1": "macro F1, cross-fitted",
+    "cross_fitted_macro_f1": "macro F1, cross-validated",
     "micro_f1": "micro F1",
     "weighted_f1": "weighted F1",
     "accuracy": "accuracy",
@@ -98,11 +98,11 @@ def write_metrics(folder: Path, report: dict) -> None:
     """Write metrics.json; NaN has no place in it.
 
     Raises:
-        ValueError: a figure is not a number; the message names it.
+        ValueError: a metric is not a number; the message names it.
     """
     wrong = [path for path, value in _leaves(report, "") if isinstance(value, float) and not math.isfinite(value)]
     if wrong:
-        raise ValueError(f"metrics.json would hold figures that are not numbers: {', '.join(wrong[:5])}.")
+        raise ValueError(f"metrics.json would hold metrics that are not numbers: {', '.join(wrong[:5])}.")
     text = json.dumps(report, indent=2, allow_nan=False, ensure_ascii=False)
     (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
 
@@ -142,4 +142,4 @@ def show_results(report: dict, console: Console) -> None:
         table.add_row(title, *cells)
     console.print(table)
     if report["test"] is None:
-        console.print("There is no test split: the figures above are validation's, on which thresholds were fitted.")
+        console.print("There is no test split: the metrics above are validation's, on which thresholds were fitted.")

@@ -1,4 +1,4 @@
-"""One seed of a job: backbones fine-tuned if the recipe says so, a head trained, thresholds fitted, figures taken."""
+"""One seed of a job: backbones fine-tuned if the recipe says so, a head trained, thresholds fitted, all scored."""
 
 from dataclasses import dataclass
 
@@ -13,14 +13,14 @@ from fusion_model.tfidf import TfidfBranch
 from .arguments import Arguments
 from .evaluation import Calibration, calibrate, score
 from .feed import FeatureColumn, FeatureDataset
-from .finetune import finetune
+from .finetune import Task, check_depth, finetune
 from .head import build_config, log_prior, predict_logits, seeded_model, train_head
 from .job import Job
 
 
 @dataclass
 class Run:
-    """One seed's outcome: the model, what validation decided, and the figures of each split (None: no such split)."""
+    """One seed's outcome: the model, its calibration, and the metrics of each split (None: no such split)."""
 
     seed: int
     model: FusionForSequenceClassification
@@ -39,14 +39,14 @@ class Material:
         labels: For each split class ids `(rows,)` or 0/1 `(rows, num_labels)`.
         label_names: In the order of the labels' numbers.
         feeds: Ready batches of each split; those of fine-tuned backbones are added by each run.
-        lexical: The fitted lexical channel, if there is one.
+        tfidf: The fitted TF-IDF branch, if there is one.
     """
 
     data: DatasetDict
     labels: dict[str, np.ndarray]
     label_names: list[str]
     feeds: dict[str, FeatureDataset]
-    lexical: TfidfBranch | None
+    tfidf: TfidfBranch | None
 
     @property
     def multi_label(self) -> bool:
@@ -55,9 +55,12 @@ class Material:
 
 
 def extract_all(arguments: Arguments, data: DatasetDict) -> dict[str, dict[str, FeatureColumn]]:
-    """Features of every split for every frozen backbone; the arguments' backbones are pinned on the way."""
+    """Pooled features of every split for every frozen backbone; the arguments' backbones are pinned on the way."""
     device = arguments.training.device
     arguments.backbones = [pin(backbone, device) for backbone in arguments.backbones]
+    for backbone in arguments.backbones:
+        if backbone.name in arguments.finetune:
+            check_depth(backbone, arguments.finetune[backbone.name])
     cache_dir = arguments.data.cache_path
     columns: dict[str, dict[str, FeatureColumn]] = {name: {} for name in data}
     for backbone in arguments.backbones:
@@ -72,22 +75,22 @@ def extract_all(arguments: Arguments, data: DatasetDict) -> dict[str, dict[str, 
 
 
 def train_run(arguments: Arguments, material: Material, job: Job, seed: int) -> Run:
-    """Train with one seed, or take what was trained before the job was interrupted, and take its figures.
+    """Train with one seed, or take what was trained before the job was interrupted, and compute its metrics.
 
     Args:
         arguments: All arguments, backbones pinned.
         material: Data, labels, feeds.
-        job: Keeps checkpoints and finished runs.
+        job: Keeps finished runs.
         seed: Of initialisation, order and dropout.
 
     Returns:
-        The trained model and its figures.
+        The trained model and its metrics.
     """
     feeds, num_labels = material.feeds, len(material.label_names)
     backbones, tuned_heads = _tune_backbones(arguments, material, seed)
     config = build_config(arguments, backbones, material.label_names, material.multi_label)
     prior = log_prior(material.labels["train"], num_labels)
-    model = seeded_model(seed, config, feeds["train"].columns, material.lexical, tuned_heads, prior)
+    model = seeded_model(seed, config, feeds["train"].columns, material.tfidf, tuned_heads, prior)
     if config.frozen and not job.take_finished(model, seed):
         train_head(model, feeds["train"], feeds["validation"], arguments, seed, job.run_folder(seed))
         job.finish(model, seed)
@@ -100,19 +103,16 @@ def _tune_backbones(
     """Fine-tune the backbones that the recipe marks so, and add what they see in the evaluation splits to the feeds.
 
     Returns:
-        This run's backbone specs, and the weights of each tuned backbone's classification layer.
+        This run's backbones, and the weights of each fine-tuned backbone's classification layer.
     """
     options = arguments.training
     cache_dir = arguments.data.cache_path or default_cache_dir()
+    task = Task(material.data, material.labels, len(material.label_names), options, cache_dir)
     backbones, heads = [], {}
     for backbone in arguments.backbones:
         name = backbone.name
         if backbone.tuned:
-            chosen = seed if options.finetune_seed is None else options.finetune_seed
-            num_labels = len(material.label_names)
-            backbone, heads[name] = finetune(
-                backbone, material.data, material.labels, num_labels, options, chosen, cache_dir
-            )
+            backbone, heads[name] = finetune(backbone, arguments.finetune[name], task, seed)
             encoder = BackboneEncoder(backbone, device=options.device)
             for split, feed in material.feeds.items():
                 if split != "train":

@@ -146,10 +146,17 @@ class Campaign:
         )
 
     def interrupted(self, here: Path, kind: str) -> Path:
-        """Kill a training once it has a whole checkpoint; gives the folder with its checkpoints."""
+        """Kill a training once it has something to go on from; gives the folder with it.
+
+        That is a finished seed of a head, or a checkpoint of a backbone that is fine-tuned.
+        """
         child = self.train(here, kind)
-        scratch = here / "out" / "checkpoints"
-        while child.process.is_alive() and not list(scratch.glob("*/checkpoint-*/manifest.json")):
+        scratch, kept = (
+            (here / "out" / "checkpoints", "*/finished")
+            if kind == "head"
+            else (here / "cache", "unfinished-*/checkpoints/checkpoint-*")
+        )
+        while child.process.is_alive() and not list(scratch.glob(f"{kept}/manifest.json")):
             time.sleep(0.002)
         time.sleep(self.rng.uniform(0, 0.2) * self.train_seconds[kind])
         child.kill(0, signal.SIGKILL)

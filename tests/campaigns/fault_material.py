@@ -88,10 +88,13 @@ def make_material(folder: Path, rng: random.Random) -> Material:
         "pooling": ["mean", "max"],
         "max_length": 32,
     }
-    training = {"num_train_epochs": 3, "learning_rate": 1e-3, "finetune_epochs": 2, "lexical": True, "use_cpu": True}
+    training = {"num_train_epochs": 3, "learning_rate": 1e-3, "lexical": True, "use_cpu": True}
     head = {"fusion_dim": 16, "hidden_sizes": [32], "standardise": True, "linear_skip": True}
     recipes = {}
-    for kind, extra in (("head", []), ("tuned", [{**frozen, "name": "tuned", "layers": [2], "tuned": True}])):
+    for kind, extra in (
+        ("head", []),
+        ("tuned", [{**frozen, "name": "tuned", "layers": [2], "finetune": {"epochs": 2}}]),
+    ):
         recipes[kind] = folder / f"{kind}.yaml"
         content = {"description": "Small.", "backbones": [frozen, *extra], "head": head, "training": training}
         recipes[kind].write_text(json.dumps(content), encoding="utf-8")  # JSON is YAML

@@ -18,7 +18,7 @@ from transformers import AutoModelForSequenceClassification
 
 from fusion_model import FusionForSequenceClassification
 from training.folder import write_model
-from training.lexical import fit_lexical
+from training.tfidf import fit_tfidf
 
 # Modules that a user of a published model need not have; None in sys.modules makes importing them fail.
 ABSENT = ["fusion_model", "training", "extraction", "hub_config", "datasets", "sklearn", "pandas", "scipy", "evaluate"]
@@ -60,7 +60,7 @@ def in_fresh_process(code: str, *args: str, cwd: Path, modules: Path) -> str:
 @pytest.fixture(scope="module")
 def lexical(texts):
     labels = np.random.default_rng(0).integers(0, 2, (3 * len(texts), 5)).astype(np.float32)
-    return fit_lexical(texts * 3, labels, 5, c=1.0)
+    return fit_tfidf(texts * 3, labels, 5, c=1.0)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from fusion_model.terms import pieces_of, words_of
 from fusion_model.tfidf import TfidfBranch
-from training.lexical import FEWEST_PIECE_TEXTS, FEWEST_WORD_TEXTS, fit_lexical
+from training.tfidf import MIN_PIECE_TEXTS, MIN_WORD_TEXTS, fit_tfidf
 
 UNSEEN = [
     "Did you expect ME to be happy?! happy happy happy",
@@ -27,14 +27,14 @@ UNSEEN = [
 def fitted(texts) -> tuple[TfidfBranch, list[str]]:
     train = [*texts * 2, *(f"{a} {b}" for a in texts for b in texts[:3])]
     labels = np.random.default_rng(3).integers(0, 4, len(train))
-    return fit_lexical(train, labels, 4, c=2.0), train
+    return fit_tfidf(train, labels, 4, c=2.0), train
 
 
 def test_logits_equal_scikit_learns_vectors_times_the_weights_on_unseen_texts(fitted):
     channel, train = fitted
     vectorizers = [
-        TfidfVectorizer(analyzer=words_of, min_df=FEWEST_WORD_TEXTS, sublinear_tf=True),
-        TfidfVectorizer(analyzer=pieces_of, min_df=FEWEST_PIECE_TEXTS, sublinear_tf=True),
+        TfidfVectorizer(analyzer=words_of, min_df=MIN_WORD_TEXTS, sublinear_tf=True),
+        TfidfVectorizer(analyzer=pieces_of, min_df=MIN_PIECE_TEXTS, sublinear_tf=True),
     ]
     for vectorizer in vectorizers:
         vectorizer.fit(train)

@@ -15,7 +15,7 @@ from fusion_model import FusionConfig, FusionForSequenceClassification
 from hub_config.export import export, exported, main
 from tests.standins import standin
 from training.folder import write_model
-from training.lexical import fit_lexical
+from training.tfidf import fit_tfidf
 
 LABELS = ["joy", "anger", "fear"]
 TEXTS = [
@@ -58,7 +58,7 @@ def make_model(folder: Path, kinds: dict[str, str], lexical: bool = True, **opti
     channel = None
     if lexical:
         labels = np.eye(3)[[0, 1, 2, 0, 1, 2, 0, 1, 2]]
-        channel = fit_lexical([*TEXTS[:3], "so happy", "I hate", "cold", *TEXTS[:3]], labels, 3, 10.0)
+        channel = fit_tfidf([*TEXTS[:3], "so happy", "I hate", "cold", *TEXTS[:3]], labels, 3, 10.0)
         options |= {"lexical_terms": len(channel.idf), "lexical_bytes": len(channel.vocabulary), "lexical_weight": 0.8}
     torch.manual_seed(5)
     config = FusionConfig(

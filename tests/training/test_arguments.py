@@ -7,7 +7,7 @@ import torch
 from common.recipes import DEFAULT_RECIPE, RecipeError, names
 from fusion_model.encoder import resolve_dtype
 from training.arguments import WATCHED, parse
-from training.head import quick_score, trainer_arguments
+from training.trainer import quick_score, trainer_arguments
 
 
 @pytest.fixture
@@ -200,6 +200,17 @@ def test_a_misspelt_flag_is_told_the_nearest_in_one_line(flags, capsys):
 def test_a_number_out_of_its_range_is_refused(flag, value, least):
     with pytest.raises(ValueError, match=f"--{flag} is .*: expected {least} or more"):
         parse([f"--{flag}", value])
+
+
+def test_a_losss_options_may_be_a_mapping_in_a_recipe(recipe):
+    training = parse(["--recipe", recipe("loss: focal", "loss_options: {gamma: 1.5}")]).training
+    assert training.loss_settings.options == {"gamma": 1.5}
+    assert parse(["--loss", "focal", "--loss_options", "gamma=1"]).training.loss_settings.options == {"gamma": 1.0}
+
+
+def test_a_flag_that_only_a_head_obeys_is_refused_where_no_head_is_trained():
+    with pytest.raises(ValueError, match=r"--max_steps is 7, .*trains no head.*--finetune epochs"):
+        parse(["--recipe", "distilbert_finetune", "--max_steps", "7"])
 
 
 def test_a_class_balanced_beta_of_1_is_refused():

@@ -1,4 +1,4 @@
-"""Temperature, likelihood and the bins of a reliability diagram."""
+"""Temperature and likelihood."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import torch
 from scipy.special import expit, softmax
 from torch.nn import functional as F
 
-from training.calibration import fit_temperature, negative_log_likelihood, reliability, to_probabilities
+from training.calibration import fit_temperature, negative_log_likelihood, to_probabilities
 
 
 @pytest.mark.parametrize("scale", [0.25, 1.0, 3.0, 10.0])
@@ -46,19 +46,3 @@ def test_probabilities_are_a_sigmoid_or_a_softmax():
     logits = np.array([[0.0, 2.0], [-1.0, 1.0]])
     np.testing.assert_allclose(to_probabilities(logits, True), 1 / (1 + np.exp(-logits)))
     np.testing.assert_allclose(to_probabilities(logits, False).sum(axis=1), 1)
-
-
-def test_reliability_bins_by_hand():
-    confidence = np.array([0.05, 0.06, 0.31, 0.39, 0.999, 1.0, 0.0])
-    correct = np.array([0, 1, 0, 1, 1, 1, 0])
-    mean, share, count = reliability(confidence, correct)
-    np.testing.assert_allclose(mean, [0.11 / 3, 0.35, 0.9995])
-    np.testing.assert_allclose(share, [1 / 3, 0.5, 1.0])
-    np.testing.assert_array_equal(count, [3, 2, 2])
-
-
-def test_reliability_counts_every_score_of_a_matrix():
-    random = np.random.default_rng(2)
-    confidence = random.random((30, 4))
-    _, _, count = reliability(confidence, random.random((30, 4)) < confidence, bins=7)
-    assert count.sum() == 120

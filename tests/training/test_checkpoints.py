@@ -1,4 +1,4 @@
-"""Training that is interrupted goes on from its last whole checkpoint and ends where it would have ended."""
+"""Fine-tuning that is interrupted goes on from its last whole checkpoint and ends where it would have ended."""
 
 import logging
 
@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback, TrainingArguments
+from transformers import TrainerCallback, TrainingArguments
 
 from fusion_model.modeling_fusion import FusionOutput
-from training.checkpoints import ResumableTrainer, last_whole
-from training.head import HeadTrainer
+from training.checkpoints import SealCheckpoints, last_whole, train_or_resume
+from training.losses import CrossEntropy
+from training.trainer import ClassifierTrainer
 
 EPOCHS = 5
 
@@ -22,8 +23,9 @@ class Small(nn.Module):
         super().__init__()
         self.layers = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 3))
 
-    def forward(self, x):
-        return FusionOutput(logits=self.layers(x))
+    def forward(self, x, labels):
+        logits = self.layers(x)
+        return FusionOutput(loss=self.loss_function(logits, labels), logits=logits)
 
 
 class StopAt(TrainerCallback):
@@ -37,7 +39,7 @@ class StopAt(TrainerCallback):
             raise KeyboardInterrupt
 
 
-def train(folder, resume=False, stop_at=None, patience=10) -> dict[str, torch.Tensor]:
+def train(folder, resume=False, stop_at=None) -> dict[str, torch.Tensor]:
     torch.manual_seed(1)
     model = Small()
     rng = np.random.default_rng(0)
@@ -48,7 +50,7 @@ def train(folder, resume=False, stop_at=None, patience=10) -> dict[str, torch.Te
         per_device_train_batch_size=8,
         eval_strategy="epoch",
         save_strategy="epoch",
-        save_total_limit=1,
+        save_total_limit=3,
         metric_for_best_model="loss",
         load_best_model_at_end=True,
         use_cpu=True,
@@ -57,19 +59,17 @@ def train(folder, resume=False, stop_at=None, patience=10) -> dict[str, torch.Te
         learning_rate=0.05,
         report_to=[],
     )
-    trainer = HeadTrainer(
+    trainer = ClassifierTrainer(
         model=model,
         args=arguments,
         train_dataset=rows[:48],
         eval_dataset=rows[48:],
-        callbacks=[EarlyStoppingCallback(patience), *([StopAt(stop_at)] if stop_at else [])],
-        loss="cross_entropy",
-        loss_weight=None,
-        label_smoothing=0.0,
+        callbacks=[StopAt(stop_at)] if stop_at else [],
+        loss=CrossEntropy(),
         advice="",
     )
-    trainer.remove_callback(PrinterCallback)
-    trainer.train_or_resume(resume)
+    trainer.add_callback(SealCheckpoints(trainer))
+    train_or_resume(trainer, resume)
     return model.state_dict()
 
 
@@ -84,7 +84,7 @@ def undisturbed(tmp_path):
 
 @pytest.fixture
 def interrupted(tmp_path):
-    """A folder with the checkpoints of epochs 2 and 3 (6 batches each), perhaps with the best before them."""
+    """A folder with the checkpoint of epoch 3 (6 batches each) and the one before it, or the best."""
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path / "run", stop_at=3.2)
     return tmp_path / "run"
@@ -99,15 +99,22 @@ def test_without_resume_a_training_starts_anew(interrupted, undisturbed):
     assert equal(train(interrupted), undisturbed)
 
 
-def test_a_checkpoint_holds_no_pickle_and_none_is_read(interrupted, undisturbed, monkeypatch):
-    files = {file.name for file in last_whole(interrupted).iterdir()}
-    assert {file.rpartition(".")[2] for file in files} == {"safetensors", "json"}
-    monkeypatch.setattr(torch, "load", None)
+def test_what_is_read_of_a_checkpoint_can_run_no_code(interrupted, undisturbed, monkeypatch):
+    """The Trainer keeps optimizer and random state as pickles; torch's restricted unpickler reads them."""
+    load, read = torch.load, []
+
+    def watched(file, *args, **kwargs):
+        read.append(kwargs["weights_only"])
+        return load(file, *args, **kwargs)
+
+    monkeypatch.setattr(torch, "load", watched)
     assert equal(train(interrupted, resume=True), undisturbed)
+    assert read
+    assert all(read)
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors", "random-0.json", "trainer_state.json"])
-def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(interrupted, undisturbed, name, caplog):
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.pt", "rng_state.pth", "trainer_state.json"])
+def test_a_damaged_checkpoint_is_said_and_the_one_before_it_used(interrupted, undisturbed, name, caplog):
     file = interrupted / "checkpoint-18" / name
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 4
@@ -115,7 +122,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(interrupted, u
     caplog.set_level(logging.INFO)
     assert equal(train(interrupted, resume=True), undisturbed)
     assert f"{file.parent} is not used: of its file {name}, its content is not what was written" in caplog.text
-    assert "going on from epoch" in caplog.text
+    assert "going on from step" in caplog.text
 
 
 def test_a_checkpoint_that_was_being_written_is_not_used(interrupted, undisturbed, caplog):
@@ -127,32 +134,28 @@ def test_a_checkpoint_that_was_being_written_is_not_used(interrupted, undisturbe
 def test_with_every_checkpoint_damaged_training_starts_anew(interrupted, undisturbed):
     for file in interrupted.glob("*/model.safetensors"):
         file.write_bytes(b"")
+    assert last_whole(interrupted) is None
     assert equal(train(interrupted, resume=True), undisturbed)
 
 
-def test_a_training_that_early_stopping_had_ended_does_not_go_on(tmp_path, monkeypatch):
-    ended = train(tmp_path / "one", patience=1)
+def test_a_checkpoint_whose_best_epoch_is_damaged_is_not_used(tmp_path, caplog):
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "run", stop_at=2.2)
+    best, last = (tmp_path / "run" / name for name in ("checkpoint-6", "checkpoint-12"))
+    assert last_whole(tmp_path / "run") == last
+    assert str(best) in (last / "trainer_state.json").read_text(), "the best epoch is another than the last"
+    (best / "model.safetensors").write_bytes(b"")
+    assert last_whole(tmp_path / "run") is None
+    assert f"{last} is not used: of its best epoch, {best}" in caplog.text
+
+
+def test_a_training_that_was_finished_but_not_put_in_place_keeps_its_best_epoch(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
 
         def stop(self):
             raise KeyboardInterrupt
 
-        patch.setattr(ResumableTrainer, "_load_best_model", stop)
+        patch.setattr(ClassifierTrainer, "_load_best_model", stop)
         with pytest.raises(KeyboardInterrupt):
-            train(tmp_path / "two", patience=1)
-    steps = last_whole(tmp_path / "two").name
-    assert equal(train(tmp_path / "two", resume=True, patience=1), ended)
-    assert last_whole(tmp_path / "two").name == steps
-
-
-def test_a_best_epoch_that_was_damaged_meanwhile_is_not_taken(tmp_path, monkeypatch):
-    load = ResumableTrainer._load_best_model
-
-    def damage_first(self):
-        for file in (tmp_path / "run").glob("*/model.safetensors"):
-            file.write_bytes(file.read_bytes()[:-1])
-        load(self)
-
-    monkeypatch.setattr(ResumableTrainer, "_load_best_model", damage_first)
-    with pytest.raises(OSError, match=r"The best epoch's checkpoint .* is damaged"):
-        train(tmp_path / "run")
+            train(tmp_path / "two")
+    assert equal(train(tmp_path / "two", resume=True), train(tmp_path / "one"))

@@ -6,7 +6,16 @@ import torch
 from scipy.special import expit, log_softmax
 from torch.nn import functional as F
 
-from training.losses import LOSSES, asymmetric, binary_cross_entropy, class_balanced_weights, cross_entropy, focal
+from training.losses import (
+    LOSSES,
+    Asymmetric,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Focal,
+    LossSettings,
+    class_balanced_weights,
+    parse_options,
+)
 
 ROWS, LABELS = 13, 5
 
@@ -38,21 +47,21 @@ def weight() -> torch.Tensor:
 def test_bce_is_its_equation_with_and_without_weights(logits, several, weight):
     x, y = logits.numpy(), several.numpy()
     terms = -(y * np.log(expit(x)) + (1 - y) * np.log(1 - expit(x)))
-    assert binary_cross_entropy(logits, several).item() == pytest.approx(terms.mean(), rel=1e-9)
-    assert binary_cross_entropy(logits, several, weight).item() == pytest.approx((terms * weight.numpy()).mean())
+    assert BinaryCrossEntropy()(logits, several).item() == pytest.approx(terms.mean(), rel=1e-9)
+    assert BinaryCrossEntropy(weight)(logits, several).item() == pytest.approx((terms * weight.numpy()).mean())
 
 
 def test_cross_entropy_is_its_equation_with_weights(logits, one, weight):
     x, y, w = logits.numpy(), one.numpy(), weight.numpy()
     terms = -log_softmax(x, axis=1)[np.arange(ROWS), y]
-    assert cross_entropy(logits, one).item() == pytest.approx(terms.mean())
-    assert cross_entropy(logits, one, weight).item() == pytest.approx((w[y] * terms).sum() / w[y].sum())
+    assert CrossEntropy()(logits, one).item() == pytest.approx(terms.mean())
+    assert CrossEntropy(weight)(logits, one).item() == pytest.approx((w[y] * terms).sum() / w[y].sum())
 
 
 def test_label_smoothing_spreads_the_target_over_all_labels(logits, one):
     soft = 0.9 * np.eye(LABELS)[one.numpy()] + 0.1 / LABELS
     expected = -(soft * log_softmax(logits.numpy(), axis=1)).sum(axis=1).mean()
-    assert cross_entropy(logits, one, label_smoothing=0.1).item() == pytest.approx(expected)
+    assert CrossEntropy(label_smoothing=0.1)(logits, one).item() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0, 3.5])
@@ -60,8 +69,8 @@ def test_focal_loss_of_class_ids_is_its_equation(logits, one, weight, gamma):
     x, y, w = logits.numpy(), one.numpy(), weight.numpy()
     p = np.exp(log_softmax(x, axis=1))[np.arange(ROWS), y]
     terms = -((1 - p) ** gamma) * np.log(p)
-    assert focal(logits, one, gamma=gamma).item() == pytest.approx(terms.mean())
-    assert focal(logits, one, weight, gamma).item() == pytest.approx((w[y] * terms).sum() / w[y].sum())
+    assert Focal(gamma=gamma)(logits, one).item() == pytest.approx(terms.mean())
+    assert Focal(weight, gamma)(logits, one).item() == pytest.approx((w[y] * terms).sum() / w[y].sum())
 
 
 @pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0, 3.5])
@@ -69,8 +78,8 @@ def test_focal_loss_of_several_labels_is_its_equation(logits, several, weight, g
     x, y, w = logits.numpy(), several.numpy(), weight.numpy()
     p = np.where(y == 1, expit(x), expit(-x))
     terms = -((1 - p) ** gamma) * np.log(p)
-    assert focal(logits, several, gamma=gamma).item() == pytest.approx(terms.mean())
-    assert focal(logits, several, weight, gamma).item() == pytest.approx((terms * w).mean())
+    assert Focal(gamma=gamma)(logits, several).item() == pytest.approx(terms.mean())
+    assert Focal(weight, gamma)(logits, several).item() == pytest.approx((terms * w).mean())
 
 
 @pytest.mark.parametrize(("positive", "negative", "clip"), [(0, 2, 0.05), (1, 4, 0.05), (0.5, 0.5, 0.2), (0, 4, 0)])
@@ -80,25 +89,25 @@ def test_asymmetric_loss_is_its_equation(logits, several, weight, positive, nega
     shifted = np.maximum(p - clip, 0)
     terms = -y * (1 - p) ** positive * np.log(p) - (1 - y) * shifted**negative * np.log(1 - shifted)
     options = {"gamma_positive": positive, "gamma_negative": negative, "clip": clip}
-    assert asymmetric(logits, several, **options).item() == pytest.approx(terms.mean())
-    assert asymmetric(logits, several, weight, **options).item() == pytest.approx((terms * w).mean())
+    assert Asymmetric(**options)(logits, several).item() == pytest.approx(terms.mean())
+    assert Asymmetric(weight, **options)(logits, several).item() == pytest.approx((terms * w).mean())
 
 
 def test_focal_loss_with_gamma_0_is_cross_entropy(logits, one, several, weight):
-    assert focal(logits, one, weight, gamma=0).item() == pytest.approx(cross_entropy(logits, one, weight).item())
-    expected = binary_cross_entropy(logits, several, weight).item()
-    assert focal(logits, several, weight, gamma=0).item() == pytest.approx(expected)
+    assert Focal(weight, gamma=0)(logits, one).item() == pytest.approx(CrossEntropy(weight)(logits, one).item())
+    expected = BinaryCrossEntropy(weight)(logits, several).item()
+    assert Focal(weight, gamma=0)(logits, several).item() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("scale", [1, 1e4])
 def test_asymmetric_loss_without_focus_and_clip_is_bce(logits, several, scale):
-    found = asymmetric(logits * scale, several, gamma_positive=0, gamma_negative=0, clip=0)
-    assert found.item() == pytest.approx(binary_cross_entropy(logits * scale, several).item())
+    found = Asymmetric(gamma_positive=0, gamma_negative=0, clip=0)(logits * scale, several)
+    assert found.item() == pytest.approx(BinaryCrossEntropy()(logits * scale, several).item())
 
 
 def test_asymmetric_loss_forgives_negatives_below_the_clip():
     logits = torch.tensor([[-3.2]], requires_grad=True)  # p = 0.039
-    loss = asymmetric(logits, torch.zeros(1, 1), clip=0.05)
+    loss = Asymmetric(clip=0.05)(logits, torch.zeros(1, 1))
     loss.backward()
     assert loss.item() == 0
     assert logits.grad is not None
@@ -124,7 +133,7 @@ def test_losses_and_gradients_are_finite_at_extreme_logits(name, options, size):
     targets = {"cross_entropy": [ids], "focal": [ids, torch.eye(4)[ids]]}.get(name, [torch.eye(4)[ids]])
     for target in targets:
         logits.grad = None
-        loss = LOSSES[name](logits, target, **options)
+        loss = LOSSES[name](**options)(logits, target)
         loss.backward()
         assert loss.isfinite()
         assert logits.grad is not None
@@ -134,16 +143,16 @@ def test_losses_and_gradients_are_finite_at_extreme_logits(name, options, size):
 @pytest.mark.parametrize(("name", "options"), [("bce", {}), ("focal", {}), ("asymmetric", {"clip": 0.0})])
 def test_a_wrong_negative_at_an_extreme_logit_is_still_pulled_down(name, options):
     logits = torch.full((1, 2), 60.0, requires_grad=True)
-    LOSSES[name](logits, torch.zeros(1, 2), **options).backward()
+    LOSSES[name](**options)(logits, torch.zeros(1, 2)).backward()
     assert logits.grad is not None
     assert (logits.grad > 0.1).all()
 
 
 def test_gradients_agree_with_numerical_ones(logits, several, one):
     logits = logits[:3].clone().requires_grad_()
-    assert torch.autograd.gradcheck(lambda x: asymmetric(x, several[:3], gamma_positive=1), logits)
-    assert torch.autograd.gradcheck(lambda x: focal(x, several[:3]), logits)
-    assert torch.autograd.gradcheck(lambda x: focal(x, one[:3], gamma=1.5), logits)
+    assert torch.autograd.gradcheck(lambda x: Asymmetric(gamma_positive=1)(x, several[:3]), logits)
+    assert torch.autograd.gradcheck(lambda x: Focal()(x, several[:3]), logits)
+    assert torch.autograd.gradcheck(lambda x: Focal(gamma=1.5)(x, one[:3]), logits)
 
 
 def test_class_balanced_weights_are_their_equation_and_average_1():
@@ -174,15 +183,53 @@ def test_an_impossible_beta_is_refused(beta):
 
 
 @pytest.mark.parametrize("name", ["bce", "asymmetric"])
-def test_losses_of_several_labels_refuse_class_ids(name, logits, one):
-    with pytest.raises(ValueError, match=rf"The loss {name} wants 0/1 targets .*choose cross_entropy or focal"):
-        LOSSES[name](logits, one)
+def test_losses_of_several_labels_refuse_class_ids_and_name_those_that_fit(name, logits, one):
+    with pytest.raises(ValueError, match=rf"the loss {name} is not for: .*'cross_entropy', 'focal'"):
+        LOSSES[name]()(logits, one)
+    with pytest.raises(ValueError, match=name):
+        LossSettings(name, {}).make(one.numpy(), LABELS)
 
 
 def test_cross_entropy_refuses_several_labels(logits, several):
-    with pytest.raises(ValueError, match=r"for one label a text.*choose bce, asymmetric or focal"):
-        cross_entropy(logits, several)
+    with pytest.raises(ValueError, match=r"cross_entropy is not for: .*'asymmetric', 'bce', 'focal'"):
+        CrossEntropy()(logits, several)
+
+
+def test_the_loss_without_a_name_is_that_of_the_labels(one, several):
+    settings = LossSettings(None, {})
+    assert isinstance(settings.make(one.numpy(), LABELS), CrossEntropy)
+    assert isinstance(settings.make(several.numpy(), LABELS), BinaryCrossEntropy)
+
+
+def test_a_loss_is_made_with_its_options_and_class_weights(one, several):
+    loss = LossSettings("focal", {"gamma": 1.5}, class_balanced_beta=0.9).make(several.numpy(), LABELS)
+    assert (loss.name, loss.gamma) == ("focal", 1.5)
+    counts = torch.from_numpy(several.numpy().sum(axis=0))
+    torch.testing.assert_close(loss.weight, class_balanced_weights(counts, 0.9))
+    ids = LossSettings("focal", {}, class_balanced_beta=0.9).make(one.numpy(), LABELS)
+    torch.testing.assert_close(ids.weight, class_balanced_weights(torch.bincount(one, minlength=LABELS), 0.9))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "facts"),
+    [
+        ("focal", {"clip": 0.1}, r"focal has no option 'clip'.*\['gamma'\].*asymmetric"),
+        (None, {"label_smoothing": 0.1}, "bce has no option 'label_smoothing'.*cross_entropy"),
+        ("focal", {"gamma": -1.0}, "gamma is -1.0: expected 0 to 100"),
+        ("asymmetric", {"clip": float("nan")}, "clip is nan"),
+        ("dice", {}, r"no loss 'dice': choose one of \['asymmetric', 'bce'"),
+    ],
+)
+def test_an_option_that_the_loss_would_not_obey_is_refused(several, name, options, facts):
+    with pytest.raises(ValueError, match=facts):
+        LossSettings(name, options).make(several.numpy(), LABELS)
+
+
+def test_options_are_read_from_words():
+    assert parse_options(["gamma=1.5", "clip=0"]) == {"gamma": 1.5, "clip": 0.0}
+    with pytest.raises(ValueError, match=r"'gamma' is not understood: .*gamma=2"):
+        parse_options(["gamma"])
 
 
 def test_bce_accepts_integer_targets(logits, several):
-    assert binary_cross_entropy(logits, several.to(torch.uint8)) == F.binary_cross_entropy_with_logits(logits, several)
+    assert BinaryCrossEntropy()(logits, several.to(torch.uint8)) == F.binary_cross_entropy_with_logits(logits, several)

@@ -1,4 +1,4 @@
-"""The pictures in a model folder: F1 by label, confusion, calibration."""
+"""The plots in a model folder: F1 by label, confusion, calibration."""
 
 import warnings
 from pathlib import Path
@@ -7,8 +7,7 @@ import matplotlib
 import numpy as np
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
-
-from .calibration import reliability
+from sklearn.calibration import calibration_curve
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -16,9 +15,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 INK, SOFT, LINE, BAR, ACCENT = "#22303c", "#66727f", "#d5dbe1", "#4c78a8", "#d1495b"
-# More labels than these make a picture that nobody can read.
-MOST_BARS, MOST_CELLS = 100, 30
-LONGEST_NAME = 32
+# More labels than these make a plot that nobody can read.
+MAX_BARS, MAX_CELLS = 100, 30
+MAX_NAME = 32
 STYLE = {
     "font.size": 9,
     "text.color": INK,
@@ -45,21 +44,21 @@ STYLE = {
 }
 
 
-def write_figures(
+def write_plots(
     folder: Path,
     per_label: dict[str, dict],
     probabilities: np.ndarray,
-    decisions: np.ndarray,
+    predicted: np.ndarray,
     labels: np.ndarray,
     split: str,
 ) -> list[str]:
-    """Draw all figures of one split.
+    """Draw all plots of one split.
 
     Args:
         folder: Where they are written; made if missing.
         per_label: `{name: {"f1": ..., "support": ...}}` in the order of ids.
         probabilities: `(rows, num_labels)`.
-        decisions: 0/1 `(rows, num_labels)`.
+        predicted: 0/1 `(rows, num_labels)`.
         labels: 0/1 `(rows, num_labels)`.
         split: Named in the titles.
 
@@ -75,7 +74,7 @@ def write_figures(
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         drawn = {
             "f1_by_label.png": _f1_by_label(names, f1, support, split),
-            "confusion.png": _confusion(names, decisions, labels, split),
+            "confusion.png": _confusion(names, predicted, labels, split),
             "calibration.png": _calibration(probabilities, labels, split),
         }
         for file, figure in drawn.items():
@@ -87,7 +86,7 @@ def write_figures(
 def _short(name: str) -> str:
     """A label's name in one line of bounded length."""
     name = " ".join(name.split())
-    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+    return name if len(name) <= MAX_NAME else name[: MAX_NAME - 1] + "…"
 
 
 def _no_ticks(axes: Axes) -> None:
@@ -96,7 +95,7 @@ def _no_ticks(axes: Axes) -> None:
 
 def _f1_by_label(names: list[str], f1: np.ndarray, support: np.ndarray, split: str) -> Figure:
     """A bar a label, the best on top; of very many labels the most frequent."""
-    shown = np.argsort(-support, kind="stable")[:MOST_BARS]
+    shown = np.argsort(-support, kind="stable")[:MAX_BARS]
     shown = shown[np.argsort(f1[shown], kind="stable")]
     height = 0.235 * len(shown) + 1.2
     figure, axes = plt.subplots(figsize=(6.8, height))
@@ -132,11 +131,11 @@ def _f1_by_label(names: list[str], f1: np.ndarray, support: np.ndarray, split: s
     return figure
 
 
-def _confusion(names: list[str], decisions: np.ndarray, labels: np.ndarray, split: str) -> Figure:
-    """Of the rows with a label, the share that was given each label; labels that are confused stand side by side."""
+def _confusion(names: list[str], predicted: np.ndarray, labels: np.ndarray, split: str) -> Figure:
+    """Of the rows with a label, the share predicted as each label; labels that are confused stand side by side."""
     support = labels.sum(axis=0)
-    top = np.argsort(-support, kind="stable")[:MOST_CELLS]
-    share = (labels[:, top].T @ decisions[:, top]) / np.maximum(support[top], 1)[:, None]
+    top = np.argsort(-support, kind="stable")[:MAX_CELLS]
+    share = (labels[:, top].T @ predicted[:, top]) / np.maximum(support[top], 1)[:, None]
     order = _neighbours(share)
     top, share = top[order], share[np.ix_(order, order)]
     size = max(0.3 * len(top) + 1.6, 4.6)
@@ -158,10 +157,10 @@ def _confusion(names: list[str], decisions: np.ndarray, labels: np.ndarray, spli
     axes.set_axisbelow(False)
     axes.spines[:].set_visible(False)
     axes.tick_params(which="both", length=0)
-    axes.set_xlabel("given by the model")
+    axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     rest = f", {len(top)} most frequent of {len(names)} labels" if len(top) < len(names) else ""
-    axes.set_title(f"Of the texts with a label, % given each label ({split}{rest})")
+    axes.set_title(f"Of the texts with a label, % predicted as each label ({split}{rest})")
     return figure
 
 
@@ -184,7 +183,9 @@ def _neighbours(share: np.ndarray) -> np.ndarray:
 
 def _calibration(probabilities: np.ndarray, labels: np.ndarray, split: str) -> Figure:
     """Scores of all labels in ten bins: how often they come true, and how many there are."""
-    mean, share, count = reliability(probabilities, labels)
+    scores = probabilities.ravel()
+    share, mean = calibration_curve(labels.ravel(), scores, n_bins=10)
+    count, edges = np.histogram(scores, bins=10, range=(0, 1))
     figure, (axes, below) = plt.subplots(
         2, 1, figsize=(4.6, 5.6), height_ratios=[3.4, 1], sharex=True, layout="constrained"
     )
@@ -196,8 +197,7 @@ def _calibration(probabilities: np.ndarray, labels: np.ndarray, split: str) -> F
     axes.set(xlim=(0, 1), ylim=(0, 1), xticks=np.linspace(0, 1, 6), yticks=np.linspace(0, 1, 6))
     axes.set_ylabel("share of scores that come true")
     axes.set_title(f"Calibration of all labels' scores on {split}")
-    # A score of exactly 1 belongs to the last bin.
-    below.bar((np.minimum(np.floor(mean * 10), 9) + 0.5) / 10, count, width=0.092, color=BAR)
+    below.bar((edges[:-1] + edges[1:]) / 2, count, width=0.092, color=BAR)
     below.set_yscale("log")
     below.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     below.set_ylim(bottom=0.7)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.figures import LONGEST_NAME, _neighbours, _short, write_figures
+from training.plots import MAX_NAME, _neighbours, _short, write_plots
 
 FILES = ["f1_by_label.png", "confusion.png", "calibration.png"]
 ODD = ["😂 laughing", "<b>bold</b> & <script>", "a $x^$ \\frac", "喜び", "two\nlines", "_", "", "x" * 400]
@@ -23,7 +23,7 @@ def draw(folder, names: list[str], rows: int = 60, supported: bool = True, split
     }
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert write_figures(folder, per_label, probabilities, decisions, labels, split) == FILES
+        assert write_plots(folder, per_label, probabilities, decisions, labels, split) == FILES
     return [Image.open(folder / file) for file in FILES]
 
 
@@ -52,7 +52,7 @@ def test_a_single_row_is_enough(tmp_path):
 
 
 def test_long_names_are_cut_and_lines_joined():
-    assert _short("x" * 400) == "x" * (LONGEST_NAME - 1) + "…"
+    assert _short("x" * 400) == "x" * (MAX_NAME - 1) + "…"
     assert _short("two\n lines") == "two lines"
 
 

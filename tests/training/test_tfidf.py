@@ -8,7 +8,7 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 
-from training.lexical import fit_lexical, fit_linear
+from training.tfidf import fit_linear, fit_tfidf
 
 SENTENCES = {
     "joy": ["what a happy lovely day", "so happy and glad today", "lovely lovely news, I am glad"],
@@ -73,7 +73,7 @@ def test_the_channel_learns_from_words_and_is_the_same_each_time(several):
     labels = np.eye(3, dtype=np.float32)[IDS] if several else np.asarray(IDS)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        channel, again = (fit_lexical(TEXTS, labels, 3, c=2.0) for _ in range(2))
+        channel, again = (fit_tfidf(TEXTS, labels, 3, c=2.0) for _ in range(2))
     logits = channel(["glad and happy", "I hate it", "scared of the dark"]).numpy()
     np.testing.assert_array_equal(logits.argmax(axis=1), [0, 1, 2])
     for name, value in channel.state_dict().items():
@@ -83,4 +83,4 @@ def test_the_channel_learns_from_words_and_is_the_same_each_time(several):
 @pytest.mark.parametrize("texts", [["unlike", "anything", "else"], ["", " ", "\n"], ["one word"] * 4])
 def test_texts_without_a_common_vocabulary_are_refused(texts):
     with pytest.raises(ValueError, match=r"finds no vocabulary in .* training texts.*--lexical false"):
-        fit_lexical(texts, np.zeros(len(texts), dtype=int), 2, c=2.0)
+        fit_tfidf(texts, np.zeros(len(texts), dtype=int), 2, c=2.0)

@@ -1,4 +1,4 @@
-"""Fits the lexical channel: TF-IDF vectors and one regularised linear layer, apart from the head."""
+"""Fits the TF-IDF branch: TF-IDF vectors and one regularised linear layer, apart from the head."""
 
 import warnings
 from array import array
@@ -13,13 +13,13 @@ from fusion_model.terms import SEPARATOR, WORD, pieces_of_word
 from fusion_model.tfidf import TfidfBranch
 
 # A term must occur in so many training texts.
-FEWEST_WORD_TEXTS = 2
-FEWEST_PIECE_TEXTS = 5
+MIN_WORD_TEXTS = 2
+MIN_PIECE_TEXTS = 5
 ITERATIONS = 60
 
 
-def fit_lexical(texts: list[str], labels: np.ndarray, num_labels: int, c: float) -> TfidfBranch:
-    """Fit a lexical channel on the training set.
+def fit_tfidf(texts: list[str], labels: np.ndarray, num_labels: int, c: float) -> TfidfBranch:
+    """Fit a TF-IDF branch on the training set.
 
     Args:
         texts: Training texts.
@@ -28,17 +28,17 @@ def fit_lexical(texts: list[str], labels: np.ndarray, num_labels: int, c: float)
         c: Inverse regularisation, as scikit-learn's `C`.
 
     Returns:
-        A channel whose `forward(texts)` gives logits.
+        A branch whose `forward(texts)` gives logits.
 
     Raises:
         ValueError: no word, or no piece of a word, occurs in enough texts.
     """
-    blocks = [_common(terms, counts, fewest) for terms, counts, fewest in _counted(texts)]
+    blocks = [_common(terms, counts, minimum) for terms, counts, minimum in _counted(texts)]
     terms = [term for names, _ in blocks for term in names]
     if not all(names for names, _ in blocks):
         raise ValueError(
-            f"The lexical channel finds no vocabulary in {len(texts)} training texts: it takes words of at least "
-            f"{FEWEST_WORD_TEXTS} texts and pieces of words of at least {FEWEST_PIECE_TEXTS}. Train on more texts, or "
+            f"The TF-IDF branch finds no vocabulary in {len(texts)} training texts: it takes words of at least "
+            f"{MIN_WORD_TEXTS} texts and pieces of words of at least {MIN_PIECE_TEXTS}. Train on more texts, or "
             "with --lexical false."
         )
     weights = [TfidfTransformer(sublinear_tf=True).fit(counts) for _, counts in blocks]
@@ -47,12 +47,12 @@ def fit_lexical(texts: list[str], labels: np.ndarray, num_labels: int, c: float)
     targets = labels if labels.ndim == 2 else np.eye(num_labels, dtype=np.float32)[labels]
     weight, bias = fit_linear(vectors, targets, c, multi_label=labels.ndim == 2)
     encoded = SEPARATOR.join(terms).encode("utf-8")
-    channel = TfidfBranch(len(terms), len(encoded), num_labels)
-    state = channel.state_dict()
+    branch = TfidfBranch(len(terms), len(encoded), num_labels)
+    state = branch.state_dict()
     state["vocabulary"].copy_(state["vocabulary"].new_tensor(list(encoded)))
     for name, value in (("idf", np.concatenate([weigh.idf_ for weigh in weights])), ("weight", weight), ("bias", bias)):
         state[name].copy_(state[name].new_tensor(value))
-    return channel
+    return branch
 
 
 def _counted(texts: list[str]) -> list[tuple[list[str], sparse.csr_matrix, int]]:
@@ -63,7 +63,7 @@ def _counted(texts: list[str]) -> list[tuple[list[str], sparse.csr_matrix, int]]
 
     Returns:
         For words and for pieces: terms as `fusion_model.tfidf` names them, float32 counts `(texts, terms)`, and the
-        least number of texts that a term must be in.
+        minimum number of texts that a term must be in.
     """
     number_of: dict[str, int] = {}
     ids, ends = array("q"), [0]
@@ -87,8 +87,8 @@ def _counted(texts: list[str]) -> list[tuple[list[str], sparse.csr_matrix, int]]
         word_ids.extend([number] * len(pieces))
     in_words = _count(np.asarray(word_ids), np.asarray(piece_ids), (size, len(piece_number)))
     return [
-        (names, sparse.hstack([singles, doubles]).tocsr(), FEWEST_WORD_TEXTS),
-        (list(piece_number), (singles @ in_words).tocsr(), FEWEST_PIECE_TEXTS),
+        (names, sparse.hstack([singles, doubles]).tocsr(), MIN_WORD_TEXTS),
+        (list(piece_number), (singles @ in_words).tocsr(), MIN_PIECE_TEXTS),
     ]
 
 
@@ -97,9 +97,9 @@ def _count(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> spa
     return sparse.coo_matrix((np.ones(len(rows), dtype=np.float32), (rows, columns)), shape=shape).tocsr()
 
 
-def _common(terms: list[str], counts: sparse.csr_matrix, fewest: int) -> tuple[list[str], sparse.csr_matrix]:
-    """The terms that are in at least `fewest` texts, in alphabetical order."""
-    kept = np.flatnonzero(counts.getnnz(axis=0) >= fewest).tolist()
+def _common(terms: list[str], counts: sparse.csr_matrix, minimum: int) -> tuple[list[str], sparse.csr_matrix]:
+    """The terms that are in at least `minimum` texts, in alphabetical order."""
+    kept = np.flatnonzero(counts.getnnz(axis=0) >= minimum).tolist()
     kept.sort(key=terms.__getitem__)
     return [terms[column] for column in kept], counts[:, kept]
 
