@@ -1,4 +1,4 @@
-"""Data that breaks naive training: labels seen once, in one split only, or never; rows without labels; equal texts."""
+"""Data that breaks naive training: labels seen once, in one split only, or never; rows without any; equal texts."""
 
 import json
 import math
@@ -40,23 +40,25 @@ def job(tmp_path):
     return run
 
 
-def test_a_label_of_one_example_one_that_a_split_lacks_and_rows_without_labels(job):
+def test_a_label_of_one_example_one_that_a_split_lacks_and_rows_with_none_of_the_labels(job):
     rows = [(f"text {i}", ["joy"] if i % 2 else ["joy", "anger"]) for i in range(24)]
     report, model = job(
-        train=[*rows, ("once", ["envy"]), ("nothing", []), ("nothing again", [])],
-        validation=[("one", ["joy"]), ("two", ["joy"]), ("three", []), ("four", [])],
-        test=[("five", []), ("six", ["anger"])],
+        train=[*rows, ("once", ["envy"]), ("nothing", []), ("unlabelled", None)],
+        validation=[("one", ["joy"]), ("two", ["joy"]), ("three", []), ("four", None)],
+        test=[("five", []), ("six", ["anger"]), ("seven", None)],
     )
-    assert report["rows"] == {"train": 25, "validation": 2, "test": 1}  # rows without labels are left out
+    assert report["rows"] == {"train": 26, "validation": 3, "test": 2}  # none of the labels is an answer, null is not
     assert report["labels"] == ["anger", "envy", "joy"]
     assert all(math.isfinite(threshold) for threshold in model.config.thresholds)
     assert math.isfinite(report["test"]["macro_f1"]["mean"])
     assert len(model.predict(["one", ""])) == 2
 
 
-def test_equal_texts_give_constant_features_and_still_a_model(job):
-    rows = [("the same", [label]) for label in ("joy", "anger") * 12]
-    report, model = job(train=rows, validation=rows[:6])
-    scores = model.predict(["the same", "another one"], top_k=None)
+def test_texts_that_are_equal_as_far_as_they_are_read_give_constant_features_and_still_a_model(job):
+    rows = [("the same " * 20 + str(i), [label]) for i, label in enumerate(("joy", "anger") * 15)]
+    report, model = job(train=rows[:24], validation=rows[24:])
+    features = model.encode([text for text, _ in rows])["small"]
+    assert (features == features[0]).all()
+    scores = model.predict([rows[0][0], "another one"], top_k=None)
     assert all(math.isfinite(entry["score"]) for row in scores for entry in row)
     assert report["labels"] == ["anger", "joy"]
