@@ -113,7 +113,7 @@ def test_one_run_has_no_deviation():
 
 def test_without_a_test_split_the_table_says_what_its_figures_are():
     text = shown(report(test=False))
-    assert "There is no test split: the figures above are validation's, on which thresholds were fitted." in text
+    assert "There is no test split: the metrics above are validation's, on which thresholds were fitted." in text
     assert "test (" not in text
 
 

@@ -24,7 +24,8 @@ def make(tmp_path):
             fusion_dim=4, hidden_sizes=[8], dropout=0.0, num_members=3, temperature=2.0, num_labels=3,
             problem_type="multi_label_classification",
         )  # fmt: skip
-        options = trainer_arguments(parse(["--output_dir", str(tmp_path), "--use_cpu"]).training)
+        unwatched = ["--eval_strategy", "no", "--save_strategy", "no", "--load_best_model_at_end", "false"]
+        options = trainer_arguments(parse(["--output_dir", str(tmp_path), "--use_cpu", *unwatched]).training)
         return ClassifierTrainer(model=FusionForSequenceClassification(config), args=options, loss=loss, advice="")
 
     return make
