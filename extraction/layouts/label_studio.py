@@ -18,7 +18,7 @@ ABOUT = {"id", "annotation_id", "annotator", "created_at", "updated_at", "lead_t
 
 
 class LabelStudio:
-    """The choices of a task: the last annotation's in JSON, a row per annotation, for --raters to join, in the others."""
+    """The choices of a task: the last annotation's in JSON; in the others a row per annotation, for --raters."""
 
     def fits(self, table: Table, wanted: Wanted) -> bool:
         """Whether there are tasks with annotations, or the columns that JSON-MIN and CSV have."""
@@ -60,8 +60,8 @@ class LabelStudio:
         many = sum(len(cell) > 1 for cell in annotations)
         if many:
             logger.warning(
-                f"'{table.source}': {many} task(s) have several annotations, of which the last counts. Export JSON-MIN or "
-                "CSV, which have a row for each, and join them with --raters majority."
+                f"'{table.source}': {many} task(s) have several annotations, of which the last counts. Export JSON-MIN "
+                "or CSV, which have a row for each, and join them with --raters majority."
             )
         several = any(row is not None and len(row) != 1 for row in labels)
         texts = [task.get(text) for task in tasks]
