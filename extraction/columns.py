@@ -204,14 +204,16 @@ def _all_names(labels: list[list[str] | None], known: list[str], label_mode: Lab
 
 
 def _is_left_out(table: Table, taken: Taken, name: str, places: range) -> bool:
-    """Whether a test split lacks the labels and adds nothing, as many do; any other split must have train's columns."""
+    """Whether a test split lacks the labels, as many do; any other split must have train's columns."""
     split = table.splits[name]
     missing = [c for c in table.splits["train"].column_names if c in taken.used and c not in split.column_names]
     labelled = any(taken.labels[place] is not None for place in places)
     if not missing or (labelled and any(taken.texts[place] is not None for place in places)):
         return False
-    columns = set(table.splits["train"].column_names)
-    if name == "test" and columns.issuperset(split.column_names) and any(taken.texts[p] is not None for p in places):
+    # A column of its own that tells rows apart is an id; one that groups them may be the labels under another name.
+    added = [split[c][:] for c in split.column_names if c not in table.splits["train"].column_names]
+    only_ids = all(len(set(map(str, cells))) == len(cells) for cells in added)
+    if name == "test" and only_ids and any(taken.texts[place] is not None for place in places):
         logger.warning(
             f"The test split of '{table.source}' has no column {missing}: it is without labels, and is left out. Its "
             f"columns are {split.column_names}."

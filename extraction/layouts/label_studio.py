@@ -1,6 +1,7 @@
 """Label Studio's exports: JSON with its annotations, JSON-MIN and CSV with a column for each control."""
 
 import json
+import logging
 from typing import Any
 
 from common.errors import DataError
@@ -10,12 +11,14 @@ from .finding import check_column, find_text
 from .one_column import read_column
 from .table import Table
 
+logger = logging.getLogger(__name__)
+
 # What JSON-MIN and CSV say about a task beside its data and its controls.
 ABOUT = {"id", "annotation_id", "annotator", "created_at", "updated_at", "lead_time"}
 
 
 class LabelStudio:
-    """The choices of a task's annotations; several annotators' stand as rows of their own, for --raters to join."""
+    """The choices of a task: the last annotation's in JSON; in the others a row per annotation, for --raters."""
 
     def fits(self, table: Table, wanted: Wanted) -> bool:
         """Whether there are tasks with annotations, or the columns that JSON-MIN and CSV have."""
@@ -52,7 +55,14 @@ class LabelStudio:
             )
         usual = [key for key in keys if key.lower() in ("text", "comment", "review", "tweet", "content")]
         text = wanted.text_column or (usual or keys or [""])[0]
-        labels = [_task_choices(_opened(annotations)) for annotations in table.values("annotations")]
+        annotations = [_opened(cell) for cell in table.values("annotations")]
+        labels = [_task_choices(cell) for cell in annotations]
+        many = sum(len(cell) > 1 for cell in annotations)
+        if many:
+            logger.warning(
+                f"'{table.source}': {many} task(s) have several annotations, of which the last counts. Export JSON-MIN "
+                "or CSV, which have a row for each, and join them with --raters majority."
+            )
         several = any(row is not None and len(row) != 1 for row in labels)
         texts = [task.get(text) for task in tasks]
         return Taken(texts, labels, several, f"'data.{text}'", "the choices of 'annotations'", {"data", "annotations"})

@@ -252,7 +252,7 @@ DATA_SETS = [
         "SST-2 (GLUE)",
         "train.tsv, dev.tsv: sentence, label; test.tsv: index, sentence",
         halves({"sentence": TEXTS, "label": [i % 2 for i in range(ROWS)]}, "train.tsv", "dev.tsv", "\t")
-        | {"test.tsv": table({"sentence": ["A wet tent"]}, "\t")},
+        | {"test.tsv": table({"index": [0, 1], "sentence": ["A wet tent", "A dry one"]}, "\t")},
         [[str(i % 2)] for i in range(ROWS)],
     ),
     Example(

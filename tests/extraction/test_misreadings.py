@@ -226,3 +226,20 @@ def test_two_questions_of_argilla_are_told_apart_by_name(load):
     with pytest.raises(DataError, match=r"questions \['mood', 'topic'\].*--label_column"):
         load({"a.json": json.dumps(records).encode()})
     assert label_names(load({"a.json": json.dumps(records).encode()}, label_column="mood")) == FOUR
+
+
+def test_several_annotations_of_a_task_are_said_and_joined_where_each_has_a_row(load, caplog):
+    def task(i: int, names: tuple[str, ...]) -> dict:
+        chosen = [{"result": [{"value": {"choices": [name]}}]} for name in names]
+        return {"id": i, "data": {"text": TEXTS[i]}, "annotations": chosen}
+
+    tasks = [task(i, (ONE[i], ONE[i], "joy") if i == 1 else (ONE[i],)) for i in range(ROWS)]
+    load({"a.json": json.dumps(tasks).encode()})
+    assert "1 task(s) have several annotations, of which the last counts" in caplog.text
+    assert "--raters majority" in caplog.text
+    told = [(i, name) for i in range(ROWS) for name in ((ONE[i], ONE[i], "joy") if i == 1 else (ONE[i],))]
+    columns = {"text": [TEXTS[i] for i, _ in told], "mood": [name for _, name in told]}
+    columns |= {"annotation_id": range(len(told)), "annotator": range(len(told)), "lead_time": [1] * len(told)}
+    data = load({"a.csv": table(columns)}, raters="majority")
+    pairs = [pair for split in data.values() for pair in zip(split["text"], split["labels"], strict=True)]
+    assert {text: label_names(data)[label] for text, label in pairs} == dict(zip(TEXTS, ONE, strict=True))
