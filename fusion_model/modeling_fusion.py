@@ -144,9 +144,9 @@ class FusionForSequenceClassification(BackboneHolder):
         member_logits = torch.stack(list(tuned_logits.values())) if head_logits is None else head_logits
         loss = None
         if labels is not None and self.training:
-            loss = torch.stack([self.loss_function(one.float(), labels) for one in member_logits]).mean()
+            loss = torch.stack([self.loss_function(_at_least_float32(one), labels) for one in member_logits]).mean()
         elif labels is not None:
-            loss = self.loss_function(logits.float(), labels)
+            loss = self.loss_function(_at_least_float32(logits), labels)
         return FusionOutput(loss=loss, logits=logits, member_logits=member_logits if self.training else None)
 
     def component_logits(
@@ -271,6 +271,11 @@ class FusionForSequenceClassification(BackboneHolder):
         multi_label = self.config.problem_type == "multi_label_classification"
         scores = probabilities(self.logits(texts, without).numpy(), multi_label)
         return [rank(row, self.config, top_k, threshold) for row in scores]
+
+
+def _at_least_float32(logits: torch.Tensor) -> torch.Tensor:
+    """Losses are computed in float32, or in float64 where the model is."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 FusionConfig.register_for_auto_class()
