@@ -2,10 +2,10 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 TOOLS := .venv-tools
-# Each optional group of packages (requirements-NAME.txt) has a lock of its own, of the versions that requirements.lock has.
-GROUPS := $(filter-out requirements-dev.txt requirements-tools.txt,$(wildcard requirements-*.txt))
+# Each of these extras has a lock of its own, of the versions that requirements.lock (the extra dev) has.
+EXTRAS := cluster export benchmarks
 
-.PHONY: install train test test-fast lint app lock audit sbom
+.PHONY: install train test test-fast lint app requirements lock audit sbom
 
 install: $(VENV)/.installed
 
@@ -37,6 +37,10 @@ lint: install
 app: install
 	$(BIN)/python app.py
 
+# requirements*.txt, from the lists of pyproject.toml.
+requirements:
+	$(PYTHON) .ci/requirements.py
+
 $(TOOLS)/.installed: requirements-tools.txt
 	test -x $(TOOLS)/bin/python || $(PYTHON) -m venv $(TOOLS)
 	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check -r requirements-tools.txt
@@ -45,9 +49,10 @@ $(TOOLS)/.installed: requirements-tools.txt
 # Keeps versions that still fit; `make lock UV_UPGRADE=--upgrade` takes the newest that do.
 COMPILE = $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-package torch \
 	--custom-compile-command "make lock" $(UV_UPGRADE)
-lock: $(TOOLS)/.installed
-	$(COMPILE) requirements-dev.txt --output-file requirements.lock
-	for group in $(GROUPS); do $(COMPILE) $$group --constraints requirements.lock --output-file $${group%.txt}.lock; done
+lock: requirements $(TOOLS)/.installed
+	$(COMPILE) pyproject.toml --extra dev --output-file requirements.lock
+	for extra in $(EXTRAS); do $(COMPILE) pyproject.toml --extra $$extra --constraints requirements.lock \
+		--output-file requirements-$$extra.lock || exit 1; done
 
 # Known vulnerabilities of every pinned version; needs the network (PyPI's advisories).
 audit: $(TOOLS)/.installed

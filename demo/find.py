@@ -10,7 +10,8 @@ from .first_start import Waiting, train_on_sample
 
 logger = logging.getLogger(__name__)
 ROOT = Path(__file__).parent.parent
-OUTPUTS = ROOT / "outputs"
+# Where train.py writes to if it is not told otherwise.
+OUTPUTS = Path("outputs")
 # Local models that can be chosen without being named.
 MAX_LOCAL = 6
 

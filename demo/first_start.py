@@ -147,9 +147,9 @@ def train_on_sample(root: Path, target: Path, waiting: Waiting) -> None:
         waiting.open()
     except OSError as error:
         raise ValueError(f"Port {waiting.port or f'{PORTS[0]} to {PORTS[-1]}'} cannot be used: {error}.") from None
-    command = [sys.executable, "-u", "train.py", "--dataset", "sample", "--output_dir", str(target)]
+    command = [sys.executable, "-u", str(root / "train.py"), "--dataset", "sample", "--output_dir", str(target)]
     with subprocess.Popen(
-        command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8"
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8"
     ) as run:
         assert run.stdout is not None
         for line in run.stdout:

@@ -4,7 +4,10 @@ import ast
 import tomllib
 from pathlib import Path
 
+import grimp
 import pytest
+
+from labelling.engine import PACKAGES as SENT_TO_WORKERS
 
 ROOT = Path(__file__).parents[1]
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
@@ -83,3 +86,8 @@ def test_the_demo_s_command_imports_the_demo_alone_of_this_project():
             imported |= {alias.name.split(".")[0] for alias in node.names}
     assert imported & {*PACKAGES, "train", "label", "tests"} <= {"demo", "tables"}
     assert "demo" in imported
+
+
+def test_a_cluster_s_workers_are_sent_every_package_that_labelling_imports():
+    upstream = grimp.build_graph(*PACKAGES, cache_dir=None).find_upstream_modules("labelling", as_package=True)
+    assert {"labelling", *(module.split(".")[0] for module in upstream)} == set(SENT_TO_WORKERS)

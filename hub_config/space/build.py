@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections.abc import Sequence
+from importlib.metadata import requires
 from pathlib import Path
 
 import jinja2
@@ -28,8 +29,11 @@ NEEDED = (
 
 
 def pins() -> dict[str, str]:
-    """Version of each package in the project's requirements."""
-    lines = REQUIREMENTS.read_text(encoding="utf-8").splitlines()
+    """Version of each package that the project asks for, by requirements.txt or, installed, by its metadata."""
+    if REQUIREMENTS.is_file():
+        lines = REQUIREMENTS.read_text(encoding="utf-8").splitlines()
+    else:
+        lines = [line for line in requires("fusion-emotions") or [] if ";" not in line]  # extras have a condition
     return {match[1]: match[2] for line in lines if (match := re.match(r"([\w\-]+)==(\S+)", line))}
 
 
