@@ -20,7 +20,7 @@ RECIPE = """
 description: A small one.
 backbones:
   - {name: minilm, model_id: sentence-transformers/all-MiniLM-L6-v2, layers: [6], max_length: 32}
-  - {name: tuned, model_id: sentence-transformers/all-MiniLM-L6-v2, layers: [6], max_length: 32, tuned: true}
+  - {name: tuned, model_id: sentence-transformers/all-MiniLM-L6-v2, layers: [6], max_length: 32, finetune: {}}
 training: {learning_rate: 0.001, seed: 7}
 """
 
