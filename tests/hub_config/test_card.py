@@ -12,7 +12,7 @@ from fusion_model import FusionConfig
 from hub_config.card import cell, model_licence, write_card
 from training.report import summarise
 
-RECIPE = Recipe("minilm", "A recipe of the tests.", [], {})
+RECIPE = Recipe("minilm", "A recipe of the tests.", [], {}, {})
 NAMES = [
     "joy",
     "a | b",
