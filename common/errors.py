@@ -3,12 +3,14 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from tables.errors import TableError
+
 # An error that lists more than so many words is not read.
 MAX_LISTED = 20
 
-
-class DataError(ValueError):
-    """A data set, file or column is not what was expected; the message says what came and what to do."""
+# A data set, file or column is not what was expected; the message says what came and what to do. Who catches one
+# catches what the reader of tables raises, too.
+DataError = TableError
 
 
 def nearest(word: object, known: Iterable[str], otherwise: str = "`python train.py --help` lists the known.") -> str:

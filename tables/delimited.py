@@ -1,0 +1,100 @@
+"""Delimited files whole: CSV, TSV, TXT and fastText's lines to columns of strings."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from .dialect import find_dialect
+from .errors import TableError
+from .limits import Limits
+from .lines import BYTE_ORDER_MARK, Lines
+from .rows import check_width, iterate_cells
+from .sources import Source
+
+FASTTEXT = "__label__"
+
+
+def read_delimited(source: Source, given: Sequence[str] | None, limits: Limits) -> pa.Table:
+    """Read a delimited file.
+
+    Args:
+        source: The file.
+        given: Names of its columns, where the file has none.
+        limits: Of rows, columns and characters.
+
+    Returns:
+        Columns of strings, with null for an empty cell.
+
+    Raises:
+        TableError: names the first line that is wrong.
+    """
+    dialect = find_dialect(source, given)
+    columns = dialect.columns
+    limits.check_columns(source.shown, len(columns))
+    check_names(source.shown, columns)
+    rows: list[list[str]] = []
+    with source.open() as stream:
+        for number, row in enumerate(iterate_cells(stream, source, dialect)):
+            check_width(row, source, dialect)
+            if number or not dialect.header:
+                rows.append(row.cells)
+                limits.check_rows(source.shown, len(rows))
+    return strings(columns, rows)
+
+
+def strings(columns: Sequence[str], rows: Sequence[Sequence[str | None]]) -> pa.Table:
+    """Rows of cells to columns of strings, with null for an empty cell."""
+    cells = list(zip(*rows, strict=True)) or [()] * len(columns)
+    arrays = [pa.array([cell or None for cell in column], pa.string()) for column in cells]
+    return pa.Table.from_arrays(arrays, names=list(columns))
+
+
+def check_names(shown: str, names: Sequence[str]) -> None:
+    """Refuse names that occur twice.
+
+    Raises:
+        TableError: names them.
+    """
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise TableError(
+            f"'{shown}' has the column name(s) {twice} more than once: {list(names)}. Rename all but one of each."
+        )
+
+
+def is_fasttext(source: Source) -> bool:
+    """Whether a file's first line begins with a label of fastText's kind."""
+    with source.open() as stream:
+        return stream.read(4096).removeprefix(BYTE_ORDER_MARK).lstrip().startswith(FASTTEXT.encode())
+
+
+def read_fasttext(source: Source, limits: Limits) -> pa.Table:
+    """Read lines such as `__label__joy __label__pride what was said`.
+
+    Returns:
+        Columns `text` and `labels`, a list of the labels at the beginning of each line.
+
+    Raises:
+        TableError: it is not UTF-8.
+    """
+    texts: list[str] = []
+    labels: list[list[str]] = []
+    with source.open() as stream:
+        for line in Lines(stream, source):
+            if not line.strip():
+                continue
+            rest, found = line.strip(), []
+            while rest.startswith(FASTTEXT):
+                label, _, rest = rest.partition(" ")
+                found.append(label.removeprefix(FASTTEXT))
+                rest = rest.lstrip()
+            texts.append(rest)
+            labels.append(found)
+            limits.check_rows(source.shown, len(texts))
+    return pa.table(
+        {
+            "text": pa.array([text or None for text in texts], pa.string()),
+            "labels": pa.array(labels, pa.list_(pa.string())),
+        }
+    )

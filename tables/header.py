@@ -1,0 +1,91 @@
+"""Whether the first line of a file names its columns, or is a row of data."""
+
+import logging
+import re
+from collections.abc import Callable, Sequence
+
+from .columns import is_usual
+from .errors import TableError
+
+logger = logging.getLogger(__name__)
+# Ids, numbers, several ids in a cell, dates.
+NUMBER = re.compile(r"\[?[-+\d.,:;/ ]+\]?")
+# Words from which on a cell is a sentence.
+WORDS = 4
+
+
+def is_header(first: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a line names the columns of the rows below it.
+
+    A usual name such as `text` settles it, and so does a name above a column of numbers. Else the line is data if a
+    cell of it is a number above numbers, comes again in its column, or is a sentence above sentences.
+    """
+    if is_certain(first, rows) or not rows:
+        return True
+    for place, cell in enumerate(first):
+        below = [row[place] for row in rows if row[place].strip()]
+        if not cell.strip() or not below:
+            continue
+        if is_number(cell) and _share(is_number, below) > 0.9:
+            return False
+        # A label comes again; in a column where all cells differ, nothing is to be learnt from it.
+        if cell in below and len(set(below)) < len(below):
+            return False
+        if len(cell.split()) >= WORDS and _share(lambda text: len(text.split()) >= WORDS, below) > 0.5:
+            return False
+    return True
+
+
+def is_certain(first: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a line is a header by a usual name, or by a name above a column of numbers."""
+    if any(is_usual(cell) for cell in first):
+        return True
+    for place, cell in enumerate(first):
+        below = [row[place] for row in rows if row[place].strip()]
+        named = bool(cell.strip()) and not is_number(cell) and len(cell.split()) < WORDS
+        if named and below and all(map(is_number, below)):
+            return True
+    return False
+
+
+def name_columns(
+    shown: str, first: Sequence[str], rows: Sequence[Sequence[str]], given: Sequence[str] | None
+) -> tuple[list[str], bool]:
+    """Names of the columns, and whether the first line holds them.
+
+    Args:
+        shown: The file, for messages.
+        first: Cells of the first line.
+        rows: Rows below it, enough to judge by.
+        given: Names that the caller gives.
+
+    Raises:
+        TableError: the names given are not as many as the columns.
+    """
+    if given is not None and len(given) != len(first):
+        raise TableError(
+            f"'{shown}' has {len(first)} column(s), such as {[cell[:40] for cell in first[:8]]}, but {len(given)} "
+            f"name(s) were given: {list(given)}. Give a name for each column, in their order."
+        )
+    if given is not None:
+        header = is_certain(first, rows)
+        if header:
+            logger.warning(f"The first line of '{shown}' names its columns {list(first)}: they are called {given} now.")
+        return list(given), header
+    if is_header(first, rows):
+        return [name.strip() or f"column {number}" for number, name in enumerate(first, start=1)], True
+    names = [f"column {number}" for number in range(1, len(first) + 1)]
+    logger.warning(
+        f"The first line of '{shown}' is a row like those below it ({[cell[:40] for cell in first[:4]]}), and names no "
+        f"columns: they are called {names}. Name them with --column_names."
+    )
+    return names, False
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell holds a number, several, or a date."""
+    return NUMBER.fullmatch(cell.strip()) is not None and any(sign.isdigit() for sign in cell)
+
+
+def _share(fits: Callable[[str], bool], cells: Sequence[str]) -> float:
+    return sum(map(fits, cells)) / len(cells)

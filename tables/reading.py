@@ -1,0 +1,73 @@
+"""Any file to a table."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from .arrow_files import read_arrow
+from .databases import read_database
+from .delimited import is_fasttext, read_delimited, read_fasttext
+from .errors import TableError
+from .json_files import read_json
+from .limits import Limits
+from .sheets import read_sheet
+from .sources import DELIMITED, JSON, SQLITE, Source, open_source
+
+# The formats whose first line may be a row of data.
+NAMED_BY_FIRST_LINE = (*DELIMITED, ".xlsx")
+
+
+def read_table(
+    source: Path | str | bytes,
+    name: str | None = None,
+    *,
+    column_names: Sequence[str] | None = None,
+    limits: Limits | None = None,
+) -> pa.Table:
+    """Read a file whole.
+
+    Args:
+        source: A path that ends in one of `SUFFIXES`, `file.db::table` and `file.xlsx::sheet` among them; or bytes.
+        name: What the file is called, for bytes; its suffix says what it is.
+        column_names: Names of the columns, for a file whose first line is a row of data.
+        limits: Of what is read into memory; those against packed files that become too large hold always.
+
+    Returns:
+        The file's columns; those of delimited files and sheets are strings, with null for an empty cell, others have
+        the types of their file.
+
+    Raises:
+        TableError: the file cannot be read as what its name says; the message names the first line that is wrong.
+    """
+    limits = limits or Limits()
+    found = open_source(source, name, limits)
+    if column_names is not None and (found.suffix not in NAMED_BY_FIRST_LINE or _is_fasttext(found)):
+        raise TableError(
+            f"'{found.shown}' has names of its own for its columns: leave out --column_names, or save it as CSV."
+        )
+    table = _read(found, column_names, limits)
+    if table.num_rows == 0:
+        raise TableError(
+            f"The file '{found.shown}' has the columns {table.column_names}, but no rows: expected texts and labels."
+        )
+    return table
+
+
+def _read(source: Source, column_names: Sequence[str] | None, limits: Limits) -> pa.Table:
+    """A file that is not packed, by its format."""
+    if _is_fasttext(source):
+        return read_fasttext(source, limits)
+    if source.suffix in DELIMITED:
+        return read_delimited(source, column_names, limits)
+    if source.suffix in JSON:
+        return read_json(source, limits)
+    if source.suffix == ".xlsx":
+        return read_sheet(source, column_names, limits)
+    if source.suffix in SQLITE:
+        return read_database(source, limits)
+    return read_arrow(source, limits)
+
+
+def _is_fasttext(source: Source) -> bool:
+    return source.suffix in DELIMITED and is_fasttext(source)
