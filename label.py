@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 from common.atomic import try_lock
 from common.command import check_flags, end_with_status
 from fusion_model.predictions import check_choice
+from labelling.copies import COPIES
 from labelling.corpus import Corpus, open_corpus
 from labelling.environment import prepare
 from labelling.model import ModelFacts, find_model
@@ -35,10 +36,12 @@ def parse(argv: list[str]) -> argparse.Namespace:
     """
     parser = argparse.ArgumentParser(prog="label.py", description=(__doc__ or "").splitlines()[0], allow_abbrev=False)
     parser.add_argument("--model", required=True, help="Model folder or Hub id (user/model@v1 for a revision).")
-    parser.add_argument("--input", required=True, help="Parquet, CSV or JSON-lines file, a folder of them, a pattern.")
+    parser.add_argument("--input", required=True, help="A file of any kind that train.py reads, a folder of "
+                        "them, a pattern, or file.db::table.")  # fmt: skip
     parser.add_argument("--output", required=True, type=Path, help="Folder for the Parquet parts; new, or to go on in.")
     parser.add_argument("--text_column", default="text", help="Column with the texts.")
     parser.add_argument("--id_column", help="Column with the rows' ids (rows are numbered from 0 if left out).")
+    parser.add_argument("--column_names", nargs="+", help="Names of the columns, where the first line has none.")
     parser.add_argument("--top_k", type=int, help="So many best labels, in place of those that reach their threshold.")
     parser.add_argument("--threshold", type=float, help="One threshold in place of the labels' own.")
     parser.add_argument("--keep_text", action="store_true", help="Write the texts along.")
@@ -74,7 +77,14 @@ def main(argv: list[str]) -> None:
             "texts. Give an --output elsewhere."
         )
     model = find_model(options.model)
-    corpus = open_corpus(options.input, options.text_column, options.id_column, options.part_rows)
+    corpus = open_corpus(
+        options.input,
+        options.text_column,
+        options.id_column,
+        options.part_rows,
+        copies=options.output / COPIES,
+        column_names=options.column_names,
+    )
     print(f"{options.input}: {corpus.rows:,} rows in {len(corpus.files):,} file(s), {len(corpus.parts):,} part(s)")
     options.output.mkdir(parents=True, exist_ok=True)
     with try_lock(options.output / LOCK) as held:

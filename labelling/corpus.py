@@ -1,8 +1,8 @@
 """A corpus of any size as numbered parts: the files it is made of, and which rows of them each part holds."""
 
 import glob
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,10 @@ from typing import Any
 import pyarrow as pa
 
 from common.errors import DataError
+from tables import SUFFIXES, split_part
+from tables.pieces import Pieces, can_be_sought
 
-from .readers import SUFFIXES, Facts, parquet_facts, parquet_rows, scan_csv, scan_json, text_rows
+from .copies import copy_as_parquet
 
 
 @dataclass(frozen=True)
@@ -36,26 +38,26 @@ class Corpus:
     """Files in order, and the parts that their rows fall into.
 
     Args:
-        files: Paths; all are read with the same column names.
-        names: The same, relative to what was named as input; they order and identify the files.
-        facts: What is known of each file.
-        counts: Rows of each file.
+        names: Of the files, relative to what was named as input; they order and identify the files.
         text_column: Column with the texts.
         id_column: Column with the ids, or None: rows are numbered from 0 on.
+        part_rows: Rows of a part.
+        files: How each file is read; all with the same column names.
+        digests: sha256 of each file, for Parquet of its footer.
+        counts: Rows of each file.
         id_type: Arrow type of the ids over all files.
         parts: Pieces of each part; every part but the last has `part_rows` rows.
-        part_rows: Rows of a part.
     """
 
-    files: list[Path]
     names: list[str]
-    facts: list[Facts]
-    counts: list[int]
     text_column: str
     id_column: str | None
-    id_type: pa.DataType
-    parts: list[list[Piece]]
     part_rows: int
+    files: list[Pieces] = field(default_factory=list)
+    digests: list[str] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
+    id_type: pa.DataType = field(default_factory=pa.int64)
+    parts: list[list[Piece]] = field(default_factory=list)
 
     @property
     def rows(self) -> int:
@@ -66,8 +68,8 @@ class Corpus:
         """What a later run must find unchanged to go on with the same output."""
         return {
             "files": [
-                {"name": name, "rows": rows, "sha256": facts.digest}
-                for name, rows, facts in zip(self.names, self.counts, self.facts, strict=True)
+                {"name": name, "rows": rows, "sha256": digest}
+                for name, rows, digest in zip(self.names, self.counts, self.digests, strict=True)
             ],
             "text_column": self.text_column,
             "id_column": self.id_column,
@@ -82,20 +84,15 @@ class Corpus:
             "part": part,
             "rows": sum(piece.rows for piece in pieces),
             "pieces": [asdict(piece) for piece in pieces],
-            "files": {
-                number: (str(self.files[number]), self.facts[number].columns, self.facts[number].delimiter)
-                for number in used
-            },
+            "files": {number: self.files[number].describe() for number in used},
         }
 
 
-def read(task: dict[str, Any], text_column: str, id_column: str | None, id_type: pa.DataType) -> Iterator[tuple]:
+def read(task: dict[str, Any], id_type: pa.DataType) -> Iterator[tuple]:
     """Rows of a part, in order.
 
     Args:
         task: What `Corpus.task` gave.
-        text_column: Column with the texts.
-        id_column: Column with the ids, or None to number rows.
         id_type: Arrow type that the ids are to have.
 
     Yields:
@@ -105,48 +102,50 @@ def read(task: dict[str, Any], text_column: str, id_column: str | None, id_type:
         DataError: the file has other rows by now.
     """
     for piece in (Piece(**piece) for piece in task["pieces"]):
-        name, columns, delimiter = task["files"][piece.file]
-        file = Path(name)
-        if file.suffix.lower() == ".parquet":
-            rows = parquet_rows(file, text_column, id_column, piece.start, piece.start + piece.rows)
-        else:
-            facts = Facts(columns=columns, delimiter=delimiter)
-            rows = text_rows(file, facts, text_column, id_column, piece.start, piece.rows)
-        count = 0
-        for count, (identity, text) in enumerate(rows, start=1):
-            if id_column is None:
-                identity = piece.first + count - 1
+        file = Pieces.described(task["files"][piece.file])
+        for number, (identity, text) in enumerate(file.read(piece.start, piece.rows), start=piece.first):
+            if file.id_column is None:
+                identity = number
             elif identity is not None and id_type == pa.string() and not isinstance(identity, str):
                 identity = str(identity)
             yield identity, text
-        if count != piece.rows:
-            raise DataError(f"'{file}' has changed while it was read. Start again when nobody writes to it.")
 
 
-def open_corpus(source: str, text_column: str, id_column: str | None, part_rows: int) -> Corpus:
+def open_corpus(
+    source: str,
+    text_column: str,
+    id_column: str | None,
+    part_rows: int,
+    copies: Path,
+    column_names: Sequence[str] | None = None,
+) -> Corpus:
     """Find the files, check every row's form, and divide the rows into parts.
 
-    CSV and JSON-lines files are read once from end to end for this; of Parquet files only the footer is.
+    Text files are read once from end to end for this; of Parquet files only the footer is. What cannot be read from
+    any row on, such as a workbook or a packed file, is written to `copies` as Parquet first.
 
     Args:
-        source: A file, a folder (all its Parquet, CSV and JSON-lines files, subfolders too), or a pattern such as
-            `data/2024-*.parquet`. Files are taken in the order of their names.
+        source: A file, `file.db::table`, a folder (all its files that can be read, subfolders too), or a pattern such
+            as `data/2024-*.parquet`. Files are taken in the order of their names.
         text_column: Column with the texts.
         id_column: Column with the ids, or None to number the rows from 0 on.
         part_rows: Rows of a part.
+        copies: Folder that is made when there is something to write; all workers must see it.
+        column_names: Names of the columns, for files whose first line is a row of data.
 
     Raises:
         DataError: nothing is found, a file cannot be read, or a column is missing; the message says which.
     """
     root, files = find_files(source)
-    corpus = Corpus(
-        files, [file.relative_to(root).as_posix() for file in files], [], [], text_column, id_column, pa.int64(), [], 0
-    )
-    corpus.part_rows = part_rows
+    corpus = Corpus([file.relative_to(root).as_posix() for file in files], text_column, id_column, part_rows)
     room = 0
     for number, file in enumerate(files):
-        facts, rows = Facts(), 0
-        for start, count in _runs(file, facts, text_column, id_column):
+        pieces, rows, names = Pieces(file, text_column, id_column), 0, column_names
+        empty = split_part(file)[0].stat().st_size == 0
+        if not empty and not can_be_sought(file):
+            wanted = [name for name in (text_column, id_column) if name is not None]
+            pieces.file, names = copy_as_parquet(file, wanted, copies, column_names), None
+        for start, count in () if empty else pieces.check(names):
             while count:
                 if not room:
                     corpus.parts.append([])
@@ -155,30 +154,17 @@ def open_corpus(source: str, text_column: str, id_column: str | None, part_rows:
                 _append(corpus.parts[-1], Piece(number, start, taken, corpus.rows + rows))
                 room, rows, count = room - taken, rows + taken, count - taken
                 start += taken  # only Parquet has runs of several rows, and counts them
-        _check_columns(file, facts, rows, text_column, id_column)
-        corpus.facts.append(facts)
+        _check_columns(file, pieces.columns, rows, text_column, id_column)
+        corpus.files.append(pieces)
+        # A copy is named after the content of what it was made from.
+        corpus.digests.append(pieces.digest if pieces.file == file else pieces.file.stem)
         corpus.counts.append(rows)
     if not corpus.rows:
         raise DataError(f"'{source}' has no rows: expected texts.")
     if id_column is not None:
-        types = {facts.id_type for facts, rows in zip(corpus.facts, corpus.counts, strict=True) if rows}
+        types = {file.id_type for file, rows in zip(corpus.files, corpus.counts, strict=True) if rows}
         corpus.id_type = types.pop() if len(types) == 1 else pa.string()
     return corpus
-
-
-def _runs(file: Path, facts: Facts, text_column: str, id_column: str | None) -> Iterator[tuple[int, int]]:
-    """Start and number of rows that follow each other; `facts` is filled in by the time that all are told."""
-    if file.suffix.lower() == ".parquet":
-        found, rows = parquet_facts(file, text_column, id_column)
-        vars(facts).update(vars(found))
-        if rows:
-            yield 0, rows
-        return
-    scan, header = (scan_csv, 1) if file.suffix.lower() == ".csv" else (scan_json, 0)
-    with file.open("rb") as stream:
-        for number, (begin, _) in enumerate(scan(stream, file, facts, id_column)):
-            if number >= header:
-                yield begin, 1
 
 
 def _append(pieces: list[Piece], piece: Piece) -> None:
@@ -189,18 +175,18 @@ def _append(pieces: list[Piece], piece: Piece) -> None:
     pieces.append(piece)
 
 
-def _check_columns(file: Path, facts: Facts, rows: int, text_column: str, id_column: str | None) -> None:
+def _check_columns(file: Path, columns: list[str], rows: int, text_column: str, id_column: str | None) -> None:
     """Refuse a file that lacks a column, or has it twice."""
     for column, flag in ((text_column, "--text_column"), (id_column, "--id_column")):
-        count = facts.columns.count(column) if column is not None else 1
+        count = columns.count(column) if column is not None else 1
         if count > 1:
             raise DataError(f"'{file}' has the column '{column}' {count} times. Rename all but one.")
         # A file without rows has no use for columns, and JSON lines then has none.
-        if not count and (rows or facts.columns):
-            close = get_close_matches(str(column), facts.columns, n=1)
+        if not count and (rows or columns):
+            close = get_close_matches(str(column), columns, n=1)
             hint = f"Did you mean '{close[0]}'? " if close else ""
             raise DataError(
-                f"'{file}' has no column '{column}': its columns are {facts.columns}. {hint}Name it with {flag}."
+                f"'{file}' has no column '{column}': its columns are {columns}. {hint}Name it with {flag}."
             )
 
 
@@ -216,14 +202,12 @@ def find_files(source: str) -> tuple[Path, list[Path]]:
     Raises:
         DataError: there is nothing of a known kind.
     """
-    path = Path(source)
+    path, part = split_part(source)
     if path.is_file():
         if path.suffix.lower() not in SUFFIXES:
-            raise DataError(
-                f"'{source}' ends in '{path.suffix}': expected one of {list(SUFFIXES)}, not compressed (Parquet is "
-                "compressed within)."
-            )
-        return path.resolve().parent, [path.resolve()]
+            raise DataError(f"'{source}' ends in '{path.suffix}': expected one of {list(SUFFIXES)}.")
+        file = path.resolve()
+        return file.parent, [file if part is None else Path(f"{file}::{part}")]
     if path.is_dir():
         root, found = path.resolve(), [(file, file.relative_to(path)) for file in path.rglob("*")]
     elif path.exists():
@@ -238,6 +222,9 @@ def find_files(source: str) -> tuple[Path, list[Path]]:
     # Hidden, or an engine's own (`_temporary`): what lies there is a copy, or not finished.
     shown = [file for file, name in found if not any(part.startswith((".", "_")) for part in name.parts)]
     candidates = [file.resolve() for file in shown if file.is_file() and file.suffix.lower() in SUFFIXES]
+    if path.is_dir():
+        # These may tell of the others; a pattern such as `folder/*.txt` takes them.
+        candidates = [file for file in candidates if file.suffix.lower() not in (".txt", ".json")] or candidates
     files = sorted(candidates, key=lambda file: file.as_posix())
     if not files:
         raise DataError(f"'{source}' holds no file that ends in one of {list(SUFFIXES)}.")

@@ -15,6 +15,8 @@ import pyarrow.parquet as pq
 from common.atomic import put, room, write_json
 from fusion_model.file_modes import check_readable
 
+from .copies import COPIES
+
 logger = logging.getLogger(__name__)
 # Readers of Parquet folders pass over names that begin so.
 MANIFEST = "_manifest.json"
@@ -113,7 +115,7 @@ def begin(folder: Path, manifest: dict[str, Any]) -> None:
     file = folder / MANIFEST
     check_readable(file)
     if not file.exists():
-        others = sorted(path.name for path in folder.iterdir() if path.name != LOCK)
+        others = sorted(path.name for path in folder.iterdir() if path.name not in (LOCK, COPIES))
         if others:
             raise ResumeError(
                 f"The folder '{folder}' holds {others[:3]}, but no {MANIFEST}: expected an empty or new folder, or one "

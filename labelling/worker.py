@@ -102,7 +102,7 @@ class PartLabeller:
     def batches(self, task: dict[str, Any]) -> Iterator[pa.RecordBatch]:
         """Rows of the output, as many at a time as the model takes together."""
         job, schema = self.job, self.job.layout.schema
-        rows = read(task, job.text_column, job.id_column, job.layout.id_type)
+        rows = read(task, job.layout.id_type)
         while chunk := list(islice(rows, PREDICT_CHUNK)):
             ids = [encodable(identity) for identity, _ in chunk]
             texts = [encodable(text) if isinstance(text, str) else None for _, text in chunk]

@@ -31,6 +31,8 @@ def read_delimited(source: Source, given: Sequence[str] | None, limits: Limits) 
     """
     dialect = find_dialect(source, given)
     columns = dialect.columns
+    if not columns:
+        raise TableError(f"The file '{source.shown}' holds only blank lines: expected a header line and rows.")
     limits.check_columns(source.shown, len(columns))
     check_names(source.shown, columns)
     rows: list[list[str]] = []

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from .columns import is_usual
-from .errors import TableError
 from .header import name_columns
 from .lines import BYTE_ORDER_MARK
 from .rows import Row, iterate_cells
@@ -48,8 +47,11 @@ def find_dialect(source: Source, given: Sequence[str] | None) -> Dialect:
         source: The file.
         given: Names of its columns, if the caller knows them.
 
+    Returns:
+        What was found; without columns if all lines are blank.
+
     Raises:
-        TableError: it is no text, holds only blank lines, or has other columns than were given.
+        TableError: it is no text, or has other columns than were given.
     """
     with source.open() as stream:
         sample = stream.read(SAMPLE_BYTES)
@@ -70,7 +72,7 @@ def find_dialect(source: Source, given: Sequence[str] | None) -> Dialect:
         dialect.quoted = not plain
         rows: list[Row] = list(islice(iterate_cells(stream, source, dialect), SAMPLE_ROWS))
     if not rows:
-        raise TableError(f"The file '{source.shown}' holds only blank lines: expected a header line and rows.")
+        return dialect
     width = len(rows[0].cells)
     below = [row.cells for row in rows[1:] if len(row.cells) == width]
     if dialect.delimiter == "" and given is None:

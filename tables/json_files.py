@@ -106,6 +106,8 @@ def is_line_by_line(source: Source) -> bool:
     with source.open() as stream:
         lines = (line for line in Lines(stream, source) if line.strip())
         first, second = next(lines, ""), next(lines, None)
+    if not first:
+        return True
     if not first.lstrip().startswith(("{", '"')):
         return False
     if second is None:

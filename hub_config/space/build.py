@@ -24,6 +24,7 @@ NEEDED = (
     "numpy",
     "pandas",
     "pyarrow",
+    "python-calamine",
     "Jinja2",
 )
 
@@ -61,8 +62,9 @@ def build_space(
         raise ValueError(f"'{model_folder}' has no config.json: expected the folder that train.py wrote.")
     config = FusionConfig.from_pretrained(model_folder)
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(folder / "demo", ignore_errors=True)
-    shutil.copytree(ROOT / "demo", folder / "demo", ignore=shutil.ignore_patterns("__pycache__", "*.pyi"))
+    for package in ("demo", "tables"):
+        shutil.rmtree(folder / package, ignore_errors=True)
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__", "*.pyi"))
     shutil.copy(ROOT / "app.py", folder / "app.py")
     (folder / "requirements.txt").write_text(_requirements(config), encoding="utf-8")
     (folder / "README.md").write_text(str(_card(config, model_id, model_folder, title, compare)), encoding="utf-8")

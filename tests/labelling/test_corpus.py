@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,8 +16,8 @@ from labelling.corpus import open_corpus, read
 
 
 def rows_of(source, id_column=None, part_rows=7, text_column="text"):
-    corpus = open_corpus(str(source), text_column, id_column, part_rows)
-    parts = [list(read(corpus.task(n), text_column, id_column, corpus.id_type)) for n in range(len(corpus.parts))]
+    corpus = open_corpus(str(source), text_column, id_column, part_rows, Path(source).parent / "copies")
+    parts = [list(read(corpus.task(n), corpus.id_type)) for n in range(len(corpus.parts))]
     assert [len(part) for part in parts[:-1]] == [part_rows] * (len(parts) - 1)
     return [row for part in parts for row in part]
 
@@ -51,7 +52,7 @@ def test_any_text_survives_in_any_part(tmp_path, texts, part_rows):
 
 def test_ids_keep_their_type_and_become_strings_where_files_differ(tmp_path):
     pq.write_table(pa.table({"text": ["a"], "key": pa.array([5], pa.int32())}), tmp_path / "a.parquet")
-    assert open_corpus(str(tmp_path), "text", "key", 10).id_type == pa.int32()
+    assert open_corpus(str(tmp_path), "text", "key", 10, tmp_path / "copies").id_type == pa.int32()
     (tmp_path / "b.jsonl").write_text('{"text": "b", "key": "six"}\n{"text": "c", "key": 7}\n{"text": "d"}')
     assert [key for key, _ in rows_of(tmp_path, "key")] == ["5", "six", "7", None]
 
@@ -98,39 +99,40 @@ def test_a_pattern_takes_the_files_that_fit_in_the_order_of_their_names(tmp_path
         ("a.csv", "id,comment\n1,hi\n", r"has no column 'text': its columns are \['id', 'comment'\].*--text_column"),
         ("a.csv", "texts\nhi\n", "Did you mean 'texts'"),
         ("a.csv", 'text\n"never closed\n', "quotes .* do not fit in the row that begins in line 2"),
-        ("a.csv", "id,text\n1,hi\n2,hi, there\n", r"line 3 .* has 3 cell\(s\), but the header has 2"),
+        ("a.csv", "id,text\n1,hi\n2,hi, there\n", r"Line 3 .* has 3 cell\(s\), but the header has 2"),
         ("a.csv", "text,text\na,b\n", "the column 'text' 2 times"),
         ("a.csv", b"text\nhi\ncaf\xe9\n", "not UTF-8: byte 0xe9 in line 3"),
         ("a.jsonl", '{"text": "hi"}\n{"text": \n', "Line 2 of .* is not JSON"),
-        ("a.jsonl", '["hi"]\n', "expected an object"),
+        ("a.jsonl", '[["hi"]]\n', "expected an object"),
         ("a.jsonl", '{"message": "hi"}\n', r"no column 'text': its columns are \['message'\]"),
         ("a.jsonl", "\n\n", "has no rows"),
         ("a.parquet", "PAR1 and nothing else", "cannot be read as Parquet"),
-        ("a.csv.gz", "", "ends in '.gz'"),
+        ("a.csv.gz", "text\nhi\n", "cannot be unpacked"),
+        ("a.doc", "text\nhi\n", "ends in '.doc': expected one of"),
     ],
 )
 def test_what_cannot_be_read_is_named_before_anything_is_labelled(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(DataError, match=message):
-        open_corpus(str(tmp_path / name), "text", None, 10)
+        open_corpus(str(tmp_path / name), "text", None, 10, tmp_path / "copies")
 
 
 def test_a_column_of_numbers_is_no_text_column(tmp_path):
     pq.write_table(pa.table({"text": [1, 2]}), tmp_path / "a.parquet")
     with pytest.raises(DataError, match="holds int64: expected strings"):
-        open_corpus(str(tmp_path), "text", None, 10)
+        open_corpus(str(tmp_path), "text", None, 10, tmp_path / "copies")
 
 
 def test_nothing_there_is_said(tmp_path):
     for source in (tmp_path, tmp_path / "x.csv", tmp_path / "*.csv"):
         with pytest.raises(DataError, match=r"holds no file|There is no file"):
-            open_corpus(str(source), "text", None, 10)
+            open_corpus(str(source), "text", None, 10, tmp_path / "copies")
 
 
 def test_a_file_that_shrank_since_is_noticed(tmp_path):
     file = tmp_path / "a.jsonl"
     file.write_text('{"text": "a"}\n{"text": "b"}\n')
-    corpus = open_corpus(str(file), "text", None, 10)
+    corpus = open_corpus(str(file), "text", None, 10, tmp_path / "copies")
     file.write_text('{"text": "a"}\n')
     with pytest.raises(DataError, match="has changed"):
-        list(read(corpus.task(0), "text", None, corpus.id_type))
+        list(read(corpus.task(0), corpus.id_type))

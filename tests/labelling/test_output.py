@@ -16,7 +16,7 @@ SCHEMA = pa.schema([("id", pa.int64())])
 
 def manifest_of(corpus, model_folder, *flags):
     options = label.parse(["--model", str(model_folder), "--input", str(corpus), "--output", "out", *flags])
-    opened = open_corpus(options.input, options.text_column, options.id_column, options.part_rows)
+    opened = open_corpus(options.input, options.text_column, options.id_column, options.part_rows, options.output)
     return label.manifest(options, find_model(options.model), opened)
 
 

@@ -32,7 +32,7 @@ HOSTILE = [
 
 def work(folder, source, model_folder, **options):
     """One part with everything in `source`; what the worker tells, and the table that it wrote."""
-    corpus = open_corpus(str(source), "text", options.pop("id_column", None), 1000)
+    corpus = open_corpus(str(source), "text", options.pop("id_column", None), 1000, folder)
     facts = find_model(str(model_folder))
     widths = facts.widths if options.pop("features_only", False) else None
     layout = Layout(corpus.id_type, facts.labels, widths, options.pop("keep_text", False), {})
