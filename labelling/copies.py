@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from common.atomic import put, room
 from common.errors import DataError
 from tables import read_table, split_part
+from tables.errors import listed
 
 # Named as what readers of Parquet folders pass over.
 COPIES = "_copies"
@@ -44,7 +45,7 @@ def copy_as_parquet(file: Path, columns: Sequence[str], folder: Path, column_nam
     found = [name for name in columns if name in table.column_names]
     if not found:
         raise DataError(
-            f"'{file}' has none of the columns {list(columns)}: its columns are {table.column_names}. Name them with "
+            f"'{file}' has none of the columns {list(columns)}: its columns are {listed(table.column_names)}. Name them with "
             "--text_column and --id_column."
         )
     folder.mkdir(parents=True, exist_ok=True)

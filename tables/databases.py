@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from .delimited import check_names
-from .errors import TableError
+from .errors import TableError, listed
 from .json_values import column_name, to_array
 from .limits import Limits
 from .sources import Source
@@ -75,4 +75,4 @@ def _choose(source: Source, database: sqlite3.Connection) -> str:
         return str(source.part)
     what = f"no table '{source.part}'" if source.part is not None else f"{len(tables)} tables"
     advice = f"Name one of them as '{source.advice}::{tables[0]}'." if tables else "Make a table of what you want read."
-    raise TableError(f"'{source.shown}' has {what}: its tables are {tables[:20]}. {advice}")
+    raise TableError(f"'{source.shown}' has {what}: its tables are {listed(tables)}. {advice}")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from .dialect import find_dialect
-from .errors import TableError
+from .errors import TableError, listed
 from .limits import Limits
 from .lines import BYTE_ORDER_MARK, Lines
 from .rows import check_width, iterate_cells
@@ -61,7 +61,7 @@ def check_names(shown: str, names: Sequence[str]) -> None:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise TableError(
-            f"'{shown}' has the column name(s) {twice} more than once: {list(names)}. Rename all but one of each."
+            f"'{shown}' has the column name(s) {listed(twice)} more than once: {listed(names)}. Rename all but one of each."
         )
 
 

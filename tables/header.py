@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from .columns import is_usual
-from .errors import TableError
+from .errors import TableError, listed
 
 logger = logging.getLogger(__name__)
 # Ids, numbers, several ids in a cell, dates.
@@ -64,20 +64,20 @@ def name_columns(
     """
     if given is not None and len(given) != len(first):
         raise TableError(
-            f"'{shown}' has {len(first)} column(s), such as {[cell[:40] for cell in first[:8]]}, but {len(given)} "
-            f"name(s) were given: {list(given)}. Give a name for each column, in their order."
+            f"'{shown}' has {len(first)} column(s), {listed(first)}, but {len(given)} "
+            f"name(s) were given: {listed(given)}. Give a name for each column, in their order."
         )
     if given is not None:
         header = is_certain(first, rows)
         if header:
-            logger.warning(f"The first line of '{shown}' names its columns {list(first)}: they are called {given} now.")
+            logger.warning(f"The first line of '{shown}' names its columns {listed(first)}: they are called {given} now.")
         return list(given), header
     if is_header(first, rows):
         return [name.strip() or f"column {number}" for number, name in enumerate(first, start=1)], True
     names = [f"column {number}" for number in range(1, len(first) + 1)]
     logger.warning(
-        f"The first line of '{shown}' is a row like those below it ({[cell[:40] for cell in first[:4]]}), and names no "
-        f"columns: they are called {names}. Name them with --column_names."
+        f"The first line of '{shown}' is a row like those below it ({listed(first)}), and names no "
+        f"columns: they are called {listed(names)}. Name them with --column_names."
     )
     return names, False
 

@@ -37,7 +37,7 @@ def read_json(source: Source, limits: Limits) -> pa.Table:
         raise TableError(f"The file '{source.shown}' holds only blank lines: {EXPECTED}.")
     whole = content[0][1].lstrip().startswith("[") or _is_one_value(content)
     if whole:
-        value = _parse(source, "".join(lines), None)
+        value = _parse(source, "".join(lines), 1 if len(content) == 1 else None)
         records = value if isinstance(value, list) else from_pandas(value)
     else:
         records = []

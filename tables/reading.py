@@ -8,7 +8,7 @@ import pyarrow as pa
 from .arrow_files import read_arrow
 from .databases import read_database
 from .delimited import is_fasttext, read_delimited, read_fasttext
-from .errors import TableError
+from .errors import TableError, listed
 from .json_files import read_json
 from .limits import Limits
 from .sheets import read_sheet
@@ -49,7 +49,7 @@ def read_table(
     table = _read(found, column_names, limits)
     if table.num_rows == 0:
         raise TableError(
-            f"The file '{found.shown}' has the columns {table.column_names}, but no rows: expected texts and labels."
+            f"The file '{found.shown}' has the columns {listed(table.column_names)}, but no rows: expected texts and labels."
         )
     return table
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from .errors import TableError
+from .errors import TableError, listed
 from .lines import Lines
 from .sources import Source
 
@@ -71,7 +71,7 @@ def check_width(row: Row, source: Source, dialect: "Dialect") -> None:
         advice = f"Put texts that contain '{dialect.delimiter}' in double quotes." if dialect.delimiter else ""
         raise TableError(
             f"Line {row.line} of '{source.shown}' has {len(row.cells)} cell(s), but the {above} has "
-            f"{len(dialect.columns)}: {dialect.columns}. {advice}"
+            f"{len(dialect.columns)}: {listed(dialect.columns)}. {advice}"
         )
 
 

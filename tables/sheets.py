@@ -13,7 +13,7 @@ import pyarrow as pa
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
 from .delimited import check_names, strings
-from .errors import TableError
+from .errors import TableError, listed
 from .header import name_columns
 from .limits import Limits
 from .sources import Source, bounded
@@ -63,7 +63,7 @@ def _choose(source: Source, book: CalamineWorkbook) -> CalamineSheet:
     """The sheet to read."""
     if source.part is not None:
         if source.part not in book.sheet_names:
-            raise TableError(f"'{source.shown}' has no sheet '{source.part}': its sheets are {book.sheet_names}.")
+            raise TableError(f"'{source.shown}' has no sheet '{source.part}': its sheets are {listed(book.sheet_names)}.")
         return book.get_sheet_by_name(source.part)
     sheets = [book.get_sheet_by_name(name) for name in book.sheet_names]
     filled = [sheet for sheet in sheets if sheet.height] or sheets
@@ -72,7 +72,7 @@ def _choose(source: Source, book: CalamineWorkbook) -> CalamineSheet:
     if len(filled) > 1:
         others = [sheet.name for sheet in filled[1:]]
         logger.warning(
-            f"The sheet '{filled[0].name}' of '{source.shown}' is read; {others} are not. Name one of them as "
+            f"The sheet '{filled[0].name}' of '{source.shown}' is read; {listed(others)} are not. Name one of them as "
             f"'{source.advice}::{others[0]}'."
         )
     return filled[0]
@@ -108,7 +108,7 @@ def _check_repeats(source: Source, texts: bytes, sheets: list[bytes], limits: Li
 
 
 def _as_cell(value: object) -> str:
-    """A cell as a person reads it; nothing is "". """
+    """A cell as a person reads it; nothing is an empty string."""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if isinstance(value, (datetime.date, datetime.time)):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import IO, BinaryIO
 
-from .errors import TableError
+from .errors import TableError, listed
 from .limits import Limits
 
 DELIMITED = (".csv", ".tsv", ".txt")
@@ -103,7 +103,7 @@ def open_source(source: Path | str | bytes, name: str | None, limits: Limits) ->
         )
     if isinstance(content, Path) and not content.is_file():
         raise TableError(f"There is no file '{content}'. Check the path.")
-    if found.size == 0:
+    if found.size == 0 or (isinstance(content, bytes) and not content.strip()):
         raise TableError(f"The file '{shown}' is empty: expected a header line and rows, or one JSON object a line.")
     return unpack(found, limits) if found.suffix in PACKED else found
 
@@ -166,7 +166,7 @@ def _only_table(source: Source, archive: zipfile.ZipFile) -> str:
         tables = [name for name in tables if PurePath(name).suffix.lower() != ".txt"] or tables
     if len(tables) != 1:
         raise TableError(
-            f"'{source.shown}' holds {len(tables)} tables among {names[:8]}: expected one. Unpack it, and give the "
+            f"'{source.shown}' holds {len(tables)} tables among {listed(names)}: expected one. Unpack it, and give the "
             "file or the folder that was in it."
         )
     return tables[0]
@@ -187,7 +187,8 @@ def check_text(source: Source, beginning: bytes) -> None:
 
 def not_utf8(shown: str, byte: int, line: int, advice: str, suffix: str, encoding: str) -> str:
     """The sentence about a file in another encoding."""
+    kind = " (it is UTF-16)" if encoding == "UTF-16" else ""
     return (
-        f"'{shown}' is not UTF-8: byte 0x{byte:02x} in line {line}. Save it as UTF-8 (Excel: 'CSV UTF-8'), or convert "
+        f"'{shown}' is not UTF-8: byte 0x{byte:02x} in line {line}{kind}. Save it as UTF-8 (Excel: 'CSV UTF-8'), or convert "
         f"it: `iconv -f {encoding} -t UTF-8 '{advice}' > utf8{suffix}`."
     )

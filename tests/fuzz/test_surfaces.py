@@ -94,5 +94,5 @@ def test_a_number_of_labels_that_is_none_is_refused(top_k):
 def test_a_parquet_file_with_a_column_twice_is_refused():
     packed = io.BytesIO()
     pq.write_table(pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], names=["text", "text"]), packed)
-    with pytest.raises(RefusalError, match="names a column twice: text, text"):
+    with pytest.raises(RefusalError, match=r"\['text'\] more than once"):
         read_table("a.parquet", packed.getvalue())
