@@ -36,7 +36,7 @@ def read_arrow(source: Source, limits: Limits) -> pa.Table:
         names = table.column_names
         columns = [_plain(source, name, table.column(place), limits) for place, name in enumerate(names)]
     except (pa.ArrowException, OSError, ValueError, struct.error) as error:
-        if isinstance(error, TableError):
+        if isinstance(error, (TableError, PermissionError)):
             raise
         raise TableError(
             f"The file '{source.shown}' cannot be read as {kind} ({str(error).splitlines()[0][:120]}). Write it again, "

@@ -116,13 +116,14 @@ class Pieces:
 
     def _check_parquet(self) -> Iterator[tuple[int, int]]:
         try:
-            with pq.ParquetFile(self.file) as parquet:
+            with self.file.open("rb") as stream, pq.ParquetFile(stream) as parquet:
                 schema, rows = parquet.schema_arrow, parquet.metadata.num_rows
-            with self.file.open("rb") as stream:
                 stream.seek(-8, 2)
                 length = int.from_bytes(stream.read(4), "little")
                 stream.seek(-8 - length, 2)
                 self.digest = hashlib.sha256(stream.read()).hexdigest()
+        except PermissionError:
+            raise
         except (pa.ArrowException, OSError) as error:
             raise TableError(
                 f"The file '{self.file}' cannot be read as Parquet ({str(error).splitlines()[0][:120]}). Write it again."

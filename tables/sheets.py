@@ -43,7 +43,7 @@ def read_sheet(source: Source, given: Sequence[str] | None, limits: Limits) -> p
         rows = [[_as_cell(value) for value in row] for row in sheet.to_python()]
     except (CalamineError, OSError, ValueError, zipfile.BadZipFile, zlib.error, RuntimeError,
             NotImplementedError, EOFError) as error:  # fmt: skip
-        if isinstance(error, TableError):
+        if isinstance(error, (TableError, PermissionError)):
             raise
         raise TableError(
             f"The file '{source.shown}' cannot be read as an Excel workbook ({str(error).splitlines()[0][:120]}). Save "

@@ -128,7 +128,7 @@ def unpack(source: Source, limits: Limits) -> Source:
                     content = bounded(member, source, limits)
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, NotImplementedError,
             ValueError) as error:  # fmt: skip
-        if isinstance(error, TableError):
+        if isinstance(error, (TableError, PermissionError)):
             raise
         raise TableError(
             f"'{source.shown}' cannot be unpacked ({str(error).splitlines()[0][:120] if str(error) else 'damaged'}). "
