@@ -24,6 +24,9 @@ class DataArguments:
         default=None,
         metadata={"help": "Column with the labels (found by name), or a column for each label: joy,anger,fear."},
     )
+    column_names: list[str] | None = field(
+        default=None, metadata={"help": "Names of the columns, where the first line of a file is a row of data."}
+    )
     label_separator: str | None = field(
         default=None, metadata={"help": "Separator of several label names in a cell; '' if names contain separators."}
     )
@@ -79,6 +82,7 @@ class DataArguments:
             max_rows=self.max_rows,
             label_names=self.names,
             raters=self.raters,  # type: ignore[arg-type]
+            column_names=self.column_names,
             seed=self.split_seed,
         )
 

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Sequence
 from glob import glob
 from itertools import takewhile
 from pathlib import Path
@@ -22,12 +23,13 @@ logger = logging.getLogger(__name__)
 SHARD = re.compile(r"-(\d+)-of-(\d+)$")
 
 
-def read_folder(folder: Path) -> DatasetDict:
+def read_folder(folder: Path, column_names: Sequence[str] | None = None) -> DatasetDict:
     """Read a folder.
 
     Args:
         folder: A `save_to_disk` folder, or one that holds, itself or in its subfolders, files such as `train.csv`,
             `my_data.dev.jsonl`, `train/eng.csv` or `test-00000-of-00002.parquet`; or a corpus of `corpora/`.
+        column_names: Names of the columns, where the files' first lines are rows of data.
 
     Returns:
         The splits under the names train, validation and test (others keep their own).
@@ -40,10 +42,10 @@ def read_folder(folder: Path) -> DatasetDict:
     corpus = read_corpus_folder(folder)
     if corpus is not None:
         return corpus
-    return _by_split(_data_files(folder, "*") or _data_files(folder, "*/*"), folder)
+    return _by_split(_data_files(folder, "*") or _data_files(folder, "*/*"), folder, column_names)
 
 
-def read_pattern(pattern: str) -> DatasetDict:
+def read_pattern(pattern: str, column_names: Sequence[str] | None = None) -> DatasetDict:
     """Read the files that a pattern such as `brighter/*/eng.csv` names, one per split.
 
     Raises:
@@ -53,10 +55,10 @@ def read_pattern(pattern: str) -> DatasetDict:
     if not files:
         raise DataError(f"No file fits the pattern '{pattern}': expected such as data/*/eng.csv, in quotes.")
     fixed = takewhile(lambda part: "*" not in part, Path(pattern).expanduser().parts)
-    return _by_split(files, Path(*fixed))
+    return _by_split(files, Path(*fixed), column_names)
 
 
-def _by_split(files: list[Path], folder: Path) -> DatasetDict:
+def _by_split(files: list[Path], folder: Path, column_names: Sequence[str] | None) -> DatasetDict:
     """Read files by the splits that their names and folders tell."""
     by_split: dict[str, list[Path]] = {}
     unused = []
@@ -73,17 +75,17 @@ def _by_split(files: list[Path], folder: Path) -> DatasetDict:
         )
     if unused:
         logger.warning(f"The files {unused} of '{folder}' name no split, and are not used.")
-    return DatasetDict({split: _read_split(split, shards) for split, shards in by_split.items()})
+    return DatasetDict({split: _read_split(split, shards, column_names) for split, shards in by_split.items()})
 
 
-def read_any(file: Path) -> Dataset:
+def read_any(file: Path, column_names: Sequence[str] | None = None) -> Dataset:
     """A file: a table, or a corpus of its own layout.
 
     Raises:
         DataError: it cannot be read as what it looks like.
     """
     corpus = read_corpus_file(file)
-    return read_file(file) if corpus is None else corpus
+    return read_file(file, column_names) if corpus is None else corpus
 
 
 def _load_saved(folder: Path) -> DatasetDict:
@@ -106,19 +108,17 @@ def _data_files(folder: Path, pattern: str) -> list[Path]:
 def _is_data(file: Path) -> bool:
     if file.name.lower() in NAMES_FILES or file.stem.lower() in ("readme", "license", "licence"):
         return False
-    return file.suffix.lower() in SUFFIXES or (
-        file.suffix.lower() in (".txt", ".train", ".valid") and is_fasttext(file)
-    )
+    return file.suffix.lower() in SUFFIXES or (file.suffix.lower() in (".train", ".valid") and is_fasttext(file))
 
 
-def _read_split(split: str, files: list[Path]) -> Dataset:
+def _read_split(split: str, files: list[Path], column_names: Sequence[str] | None) -> Dataset:
     """A split's file, or files: numbered parts, or texts and labels that share an id."""
     labels = [file for file in files if file.stem.lower().endswith("_labels")]
     if len(files) == 2 and len(labels) == 1:
         texts = next(file for file in files if file not in labels)
         if labels[0].stem.lower() == f"{texts.stem.lower()}_labels":
             return _joined_by_id(read_any(texts), read_any(labels[0]), texts, labels[0])
-    return _read_shards(split, files)
+    return _read_shards(split, files, column_names)
 
 
 def _joined_by_id(texts: Dataset, labels: Dataset, texts_file: Path, labels_file: Path) -> Dataset:
@@ -136,10 +136,10 @@ def _joined_by_id(texts: Dataset, labels: Dataset, texts_file: Path, labels_file
     return Dataset.from_dict({name: texts[name][:] for name in texts.column_names} | added)
 
 
-def _read_shards(split: str, files: list[Path]) -> Dataset:
+def _read_shards(split: str, files: list[Path], column_names: Sequence[str] | None) -> Dataset:
     """One file, or all the files of one numbered set such as `train-00000-of-00002.parquet`."""
     if len(files) == 1 and not SHARD.search(files[0].stem):
-        return read_any(files[0])
+        return read_any(files[0], column_names)
     numbered = [SHARD.search(file.stem) for file in files]
     stems = {file.with_name(SHARD.sub("", file.stem) + file.suffix) for file in files}
     totals = {int(match[2]) for match in numbered if match}
@@ -154,7 +154,7 @@ def _read_shards(split: str, files: list[Path]) -> Dataset:
             f"The {split} split in '{files[0].parent}' has {len(files)} of its {total} files, such as "
             f"'{files[0].name}': expected all of them. Copy the missing ones."
         )
-    splits = [read_any(file) for file in files]
+    splits = [read_any(file, column_names) for file in files]
     for file, part in zip(files, splits, strict=True):
         if set(part.column_names) != set(splits[0].column_names):
             raise DataError(

@@ -1,6 +1,6 @@
 """Any source of labelled texts to one shape: a DatasetDict with `text` and `labels`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,6 +13,7 @@ from datasets import Dataset, DatasetDict, load_dataset
 from common.errors import DataError
 from fusion_model.hub import hub_is_reachable
 from fusion_model.trust import is_hub_id
+from tables import split_part
 
 from .columns import LabelMode, normalise
 from .files import SUFFIXES, read_file
@@ -47,13 +48,15 @@ def load_source(
     max_rows: int | None = None,
     label_names: list[str] | None = None,
     raters: Raters | None = None,
+    column_names: Sequence[str] | None = None,
     seed: int = 42,
 ) -> LoadedData:
     """Load a data set from wherever it is.
 
     Args:
-        source: `sample`, a short name (`go_emotions`, `empathetic_dialogues`, ...), a local CSV, TSV, JSON lines or
-            Parquet file, a folder of such files (one a split), a `save_to_disk` folder, or a Hub id.
+        source: `sample`, a short name (`go_emotions`, `empathetic_dialogues`, ...), a local file that ends in one of
+            `tables.SUFFIXES` (`file.db::table` for one of several tables), a folder of such files (one a split), a
+            `save_to_disk` folder, or a Hub id.
         text_column: Column with the texts; found by name and type if left out.
         label_column: Column with the labels, or one column for each label, separated by commas; found by name if left
             out.
@@ -66,6 +69,7 @@ def load_source(
         label_names: Names of class ids, in their order.
         raters: Joins the rows of several raters of one text: `majority` keeps labels that two of them chose, `any`
             those that one chose, `soft-count` each rater's row of train.
+        column_names: Names of the columns, for files whose first line is a row of data.
         seed: For splits that the source lacks.
 
     Returns:
@@ -79,7 +83,7 @@ def load_source(
         raise DataError(f"label_mode is '{label_mode}': expected one of {list(get_args(LabelMode))}.")
     if max_rows is not None and max_rows < 1:
         raise DataError(f"max_rows is {max_rows}: expected at least 1, or leave it out to use all rows.")
-    raw = _load(source, config_name, revision)
+    raw = _load(source, config_name, revision, column_names)
     if text_column is None and label_column is None:
         raw = _situations(raw)
     raw = split_by_column(raw, source)
@@ -92,17 +96,21 @@ def load_source(
     return complete_splits(data, source, seed, raters)
 
 
-def _load(source: str, config_name: str | None, revision: str | None) -> DatasetDict:
+def _load(
+    source: str, config_name: str | None, revision: str | None, column_names: Sequence[str] | None
+) -> DatasetDict:
     """Find and read the source, whatever columns it has."""
     if source == "sample":
         return DatasetDict({name: read_file(SAMPLE / f"{name}.jsonl") for name in ("train", "validation", "test")})
-    path = Path(source).expanduser()
+    whole = Path(source).expanduser()
+    path, part = split_part(whole)
     if source and path.is_file():
-        return DatasetDict({"train": read_any(path)})
+        read = read_any if part is None else read_file
+        return DatasetDict({"train": read(whole, column_names)})
     if "*" in source:
-        return read_pattern(source)
+        return read_pattern(source, column_names)
     if source and path.is_dir():
-        return read_folder(path)
+        return read_folder(path, column_names)
     known = KNOWN.get(source)
     if path.suffix.lower() in SUFFIXES or (known is None and not is_hub_id(source)):
         close = get_close_matches(source, ["sample", *KNOWN], n=1)

@@ -45,8 +45,8 @@ def copy_as_parquet(file: Path, columns: Sequence[str], folder: Path, column_nam
     found = [name for name in columns if name in table.column_names]
     if not found:
         raise DataError(
-            f"'{file}' has none of the columns {list(columns)}: its columns are {listed(table.column_names)}. Name them with "
-            "--text_column and --id_column."
+            f"'{file}' has none of the columns {list(columns)}: its columns are {listed(table.column_names)}. Name "
+            "them with --text_column and --id_column."
         )
     folder.mkdir(parents=True, exist_ok=True)
     aside = copy.with_suffix(".unfinished")

@@ -185,9 +185,7 @@ def _check_columns(file: Path, columns: list[str], rows: int, text_column: str, 
         if not count and (rows or columns):
             close = get_close_matches(str(column), columns, n=1)
             hint = f"Did you mean '{close[0]}'? " if close else ""
-            raise DataError(
-                f"'{file}' has no column '{column}': its columns are {columns}. {hint}Name it with {flag}."
-            )
+            raise DataError(f"'{file}' has no column '{column}': its columns are {columns}. {hint}Name it with {flag}.")
 
 
 def find_files(source: str) -> tuple[Path, list[Path]]:

@@ -42,7 +42,8 @@ def read_arrow(source: Source, limits: Limits) -> pa.Table:
             f"The file '{source.shown}' cannot be read as {kind} ({str(error).splitlines()[0][:120]}). Write it again, "
             "or give the data as CSV or JSON lines."
         ) from None
-    return pa.Table.from_arrays(columns, names=names)
+    # The metadata say how pandas or `datasets` mean the columns.
+    return pa.Table.from_arrays(columns, names=names).replace_schema_metadata(table.schema.metadata)
 
 
 def _read_parquet(source: Source, limits: Limits) -> pa.Table:

@@ -61,7 +61,8 @@ def check_names(shown: str, names: Sequence[str]) -> None:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise TableError(
-            f"'{shown}' has the column name(s) {listed(twice)} more than once: {listed(names)}. Rename all but one of each."
+            f"'{shown}' has the column name(s) {listed(twice)} more than once: {listed(names)}. Rename all but one "
+            "of each."
         )
 
 

@@ -1,4 +1,4 @@
-"""How a delimited file is written: what separates its cells, whether quotes hold them together, where its rows begin."""
+"""How a delimited file is written: what separates cells, whether quotes hold them together, where rows begin."""
 
 import csv
 import io
@@ -112,10 +112,11 @@ def find_delimiter(text: str, candidates: str, lines: bool) -> str:
 
 def _width(text: str, delimiter: str, quoted: bool) -> int:
     """How many cells each of the first rows has; 0 if not all have as many."""
-    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
     try:
         # The last row may be cut off in quotes.
-        rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting)
+        rows = csv.reader(
+            io.StringIO(text, newline=""), delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+        )
         sample = [len(row) for row in islice(rows, 50) if len(row) > 1 or any(cell.strip() for cell in row)]
     except csv.Error:
         return 0

@@ -70,7 +70,9 @@ def name_columns(
     if given is not None:
         header = is_certain(first, rows)
         if header:
-            logger.warning(f"The first line of '{shown}' names its columns {listed(first)}: they are called {given} now.")
+            logger.warning(
+                f"The first line of '{shown}' names its columns {listed(first)}: they are called {given} now."
+            )
         return list(given), header
     if is_header(first, rows):
         return [name.strip() or f"column {number}" for number, name in enumerate(first, start=1)], True

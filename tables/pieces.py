@@ -96,7 +96,7 @@ class Pieces:
         return self._check_delimited(column_names) if self.source.suffix in DELIMITED else self._check_json()
 
     def read(self, start: int, rows: int) -> Iterator[tuple[Any, Any]]:
-        """Ids and texts of so many rows from a place that `check` told: whatever the file holds there, None for nothing.
+        """Ids and texts of so many rows from a place that `check` told, as the file has them; None for nothing.
 
         Raises:
             TableError: the file has other rows by now.
@@ -105,10 +105,11 @@ class Pieces:
             found = self._read_parquet(start, start + rows)
         else:
             found = self._read_delimited(self.dialect, start) if self.dialect is not None else self._read_json(start)
-        count = 0
-        for count, pair in enumerate(islice(found, rows), start=1):
+        left = rows
+        for pair in islice(found, rows):
             yield pair
-        if count != rows:
+            left -= 1
+        if left:
             raise self._changed()
 
     def _changed(self) -> TableError:
@@ -126,7 +127,8 @@ class Pieces:
             raise
         except (pa.ArrowException, OSError) as error:
             raise TableError(
-                f"The file '{self.file}' cannot be read as Parquet ({str(error).splitlines()[0][:120]}). Write it again."
+                f"The file '{self.file}' cannot be read as Parquet ({str(error).splitlines()[0][:120]}). Write it "
+                "again."
             ) from None
         self.columns = schema.names
         if schema.names.count(self.text_column) == 1:

@@ -49,7 +49,8 @@ def read_table(
     table = _read(found, column_names, limits)
     if table.num_rows == 0:
         raise TableError(
-            f"The file '{found.shown}' has the columns {listed(table.column_names)}, but no rows: expected texts and labels."
+            f"The file '{found.shown}' has the columns {listed(table.column_names)}, but no rows: expected texts and "
+            "labels."
         )
     return table
 

@@ -63,7 +63,9 @@ def _choose(source: Source, book: CalamineWorkbook) -> CalamineSheet:
     """The sheet to read."""
     if source.part is not None:
         if source.part not in book.sheet_names:
-            raise TableError(f"'{source.shown}' has no sheet '{source.part}': its sheets are {listed(book.sheet_names)}.")
+            raise TableError(
+                f"'{source.shown}' has no sheet '{source.part}': its sheets are {listed(book.sheet_names)}."
+            )
         return book.get_sheet_by_name(source.part)
     sheets = [book.get_sheet_by_name(name) for name in book.sheet_names]
     filled = [sheet for sheet in sheets if sheet.height] or sheets

@@ -123,8 +123,7 @@ def unpack(source: Source, limits: Limits) -> Source:
                         content = bounded(member, source, limits)
             else:
                 inner = source.shown[: -len(source.suffix)]
-                opener = gzip.open if source.suffix == ".gz" else bz2.open
-                with opener(stream, "rb") as member:  # type: ignore[operator]
+                with gzip.GzipFile(fileobj=stream) if source.suffix == ".gz" else bz2.BZ2File(stream) as member:
                     content = bounded(member, source, limits)
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, NotImplementedError,
             ValueError) as error:  # fmt: skip
@@ -145,7 +144,7 @@ def unpack(source: Source, limits: Limits) -> Source:
     return Source(source.shown, suffix, content, source.part)
 
 
-def bounded(stream: IO[bytes], source: Source, limits: Limits) -> bytes:
+def bounded(stream: IO[bytes] | gzip.GzipFile | bz2.BZ2File, source: Source, limits: Limits) -> bytes:
     """All that a stream holds, given up as soon as it is more than allowed."""
     chunks, size = [], 0
     while chunk := stream.read(CHUNK):
@@ -187,8 +186,8 @@ def check_text(source: Source, beginning: bytes) -> None:
 
 def not_utf8(shown: str, byte: int, line: int, advice: str, suffix: str, encoding: str) -> str:
     """The sentence about a file in another encoding."""
-    kind = " (it is UTF-16)" if encoding == "UTF-16" else ""
+    kind = "It is UTF-16: save" if encoding == "UTF-16" else "Save"
     return (
-        f"'{shown}' is not UTF-8: byte 0x{byte:02x} in line {line}{kind}. Save it as UTF-8 (Excel: 'CSV UTF-8'), or convert "
-        f"it: `iconv -f {encoding} -t UTF-8 '{advice}' > utf8{suffix}`."
+        f"'{shown}' is not UTF-8: byte 0x{byte:02x} in line {line}. {kind} it as UTF-8 (Excel: 'CSV UTF-8'), or "
+        f"convert it: `iconv -f {encoding} -t UTF-8 '{advice}' > utf8{suffix}`."
     )

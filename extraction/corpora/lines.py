@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from common.errors import DataError
+from tables.lines import Lines
+from tables.sources import Source
 
 
 def read_lines(file: Path) -> list[str]:
@@ -23,15 +24,8 @@ def read_text(file: Path) -> str:
     Raises:
         DataError: it is not UTF-8.
     """
-    content = file.read_bytes()
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"'{file}' is not UTF-8: byte 0x{error.object[error.start]:02x} in line "
-            f"{error.object[: error.start].count(10) + 1}. Convert the file first, for instance "
-            f"`iconv -f WINDOWS-1252 -t UTF-8 '{file.name}' > utf8{file.suffix}`."
-        ) from None
+    with file.open("rb") as stream:
+        return "".join(Lines(stream, Source(str(file), file.suffix, file)))
 
 
 def first_bytes(file: Path, count: int = 4096) -> str:

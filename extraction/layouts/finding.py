@@ -4,18 +4,12 @@ import re
 from difflib import get_close_matches
 
 from common.errors import DataError
+from tables import LABEL_NAMES, TEXT_NAMES
 
 from .base import Wanted
 from .table import Table
 
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
-TEXT_NAMES = ("text", "sentence", "comment", "comment_text", "content", "utterance", "situation", "review", "message",
-              "tweet", "body", "post", "document", "description", "question", "essay", "headline", "transcript",
-              "review_text", "reviewtext", "clean_text", "phrase", "abstract")  # fmt: skip
-# Those that say what is asked for before those that other columns are called as well.
-LABEL_NAMES = ("labels", "label", "emotions", "emotion", "sentiment", "stance", "polarity", "gold_label", "class",
-               "category", "target", "coarse_label", "tags", "topic", "intent", "feeling", "mood", "affect",
-               "annotation", "cats")  # fmt: skip
 # Names of class ids that stand beside them.
 LABEL_TEXTS = ("label_text", "label_name", "label_names", "emotion_name", "emotion_text", "class_name", "labels_text")
 SPLIT_COLUMNS = ("split", "set", "partition", "subset", "fold", "data_split")

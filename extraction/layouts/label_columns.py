@@ -1,9 +1,10 @@
 """One column for each label, with 0 and 1, true and false, or how strong it is."""
 
 from common.errors import DataError
+from tables import LABEL_NAMES, TEXT_NAMES
 
 from .base import Taken, Wanted
-from .finding import LABEL_NAMES, LABEL_TEXTS, TEXT_NAMES, check_column, find_text
+from .finding import LABEL_TEXTS, check_column, find_text
 from .table import Table, is_missing
 
 TRUE = {"true": 1.0, "yes": 1.0, "false": 0.0, "no": 0.0}

@@ -98,7 +98,7 @@ BAD_FILES = {
     "empty": ("a.csv", lambda: b" \n", "is empty"),
     "a header alone": ("a.csv", lambda: b"text\n", "but no rows"),
     "not UTF-8": ("a.csv", lambda: "text\ncafé\n".encode("latin-1"), "is not UTF-8: byte 0xe9 in line 2"),
-    "UTF-16": ("a.csv", lambda: "text\nhello\n".encode("utf-16"), "it is UTF-16"),
+    "UTF-16": ("a.csv", lambda: "text\nhello\n".encode("utf-16"), "It is UTF-16"),
     "zero bytes": ("a.csv", lambda: b"text\n\0\0\0\n", "holds a zero byte in line 2"),
     "ragged rows": ("a.csv", lambda: b"id,text\n1,a,b\n", r"Line 2 of 'a.csv' has 3 cell\(s\), but the header has 2"),
     "a column twice": ("a.csv", lambda: b"text,text\na,b\n", r"\['text'\] more than once"),
