@@ -112,6 +112,10 @@ def _plain(source: Source, name: str, column: pa.ChunkedArray, limits: Limits) -
 
 def _characters(chunk: pa.Array) -> int:
     """Characters (bytes where they are not packed) of all texts together, without writing each of them out."""
+    if pt.is_string_view(chunk.type):
+        # A view is four numbers, the first of which is the length.
+        views = np.frombuffer(chunk.buffers()[1], np.int32).reshape(-1, 4)
+        return int(views[chunk.offset : chunk.offset + len(chunk), 0].sum())
     if not isinstance(chunk, pa.DictionaryArray):
         return pc.sum(pc.binary_length(chunk)).as_py() or 0
     lengths = np.array([len(text or "") for text in chunk.dictionary.to_pylist()] + [0])

@@ -14,7 +14,6 @@ from .sources import Source
 
 # Steps of the database's machine between two looks at the clock, and looks until an upload is given up.
 STEPS, LOOKS = 100_000, 10_000
-FETCHED = 1000
 
 
 def read_database(source: Source, limits: Limits) -> pa.Table:
@@ -33,7 +32,7 @@ def read_database(source: Source, limits: Limits) -> pa.Table:
     try:
         with closing(_connect(source)) as database:
             database.execute("PRAGMA trusted_schema = OFF")
-            database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, min(limits.unpacked, 2**31 - 1))
+            database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, min(limits.room(source.size), 2**31 - 1))
             database.text_factory = lambda content: content.decode("utf-8", "replace")
             looks = iter(range(LOOKS))
             database.set_progress_handler(lambda: next(looks, -1) == -1, STEPS)
@@ -44,9 +43,13 @@ def read_database(source: Source, limits: Limits) -> pa.Table:
             limits.check_columns(source.shown, len(names))
             check_names(source.shown, names)
             rows: list[tuple] = []
-            while more := cursor.fetchmany(FETCHED):
-                rows += more
+            size = 0
+            for row in cursor:
+                rows.append(row)
                 limits.check_rows(source.shown, len(rows))
+                # Cells can be computed, and then hold more than the file does.
+                size += sum(len(cell) for cell in row if isinstance(cell, (str, bytes)))
+                limits.check_unpacked(source.shown, source.size, size)
     except (sqlite3.Error, OverflowError, MemoryError) as error:
         raise TableError(
             f"The file '{source.shown}' cannot be read as an SQLite database ({str(error)[:120]}). Export the table as "

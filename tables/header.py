@@ -28,8 +28,7 @@ def is_header(first: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
             continue
         if is_number(cell) and _share(is_number, below) > 0.9:
             return False
-        # A label comes again; in a column where all cells differ, nothing is to be learnt from it.
-        if cell in below and len(set(below)) < len(below):
+        if cell in below:
             return False
         if len(cell.split()) >= WORDS and _share(lambda text: len(text.split()) >= WORDS, below) > 0.5:
             return False
