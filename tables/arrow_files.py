@@ -33,6 +33,8 @@ def read_arrow(source: Source, limits: Limits) -> pa.Table:
     kind = "Parquet" if source.suffix == ".parquet" else "Arrow"
     try:
         table = _read_parquet(source, limits) if kind == "Parquet" else _read_ipc(source, limits)
+        # Arrow trusts what a file says of the places of texts and categories.
+        table.validate(full=True)
         names = table.column_names
         columns = [_plain(source, name, table.column(place), limits) for place, name in enumerate(names)]
     except (pa.ArrowException, OSError, ValueError, struct.error) as error:
@@ -79,8 +81,6 @@ def _read_ipc(source: Source, limits: Limits) -> pa.Table:
         limits.check_columns(source.shown, len(reader.schema.names))
         table = reader.read_all()
     limits.check_rows(source.shown, table.num_rows)
-    # Arrow trusts what a file says of its texts' places.
-    table.validate(full=True)
     return table.select(_flat(table.schema)) if limits.flat else table
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from .columns import is_usual
 from .errors import TableError, listed
+from .json_values import column_name
 
 logger = logging.getLogger(__name__)
 # Ids, numbers, several ids in a cell, dates.
@@ -72,15 +73,20 @@ def name_columns(
             logger.warning(
                 f"The first line of '{shown}' names its columns {listed(first)}: they are called {given} now."
             )
-        return list(given), header
+        return _names(given), header
     if is_header(first, rows):
-        return [name.strip() or f"column {number}" for number, name in enumerate(first, start=1)], True
-    names = [f"column {number}" for number in range(1, len(first) + 1)]
+        return _names(first), True
+    names = _names([""] * len(first))
     logger.warning(
         f"The first line of '{shown}' is a row like those below it ({listed(first)}), and names no "
         f"columns: they are called {listed(names)}. Name them with --column_names."
     )
     return names, False
+
+
+def _names(cells: Sequence[str]) -> list[str]:
+    """Cells as names of columns; one that is empty is numbered."""
+    return [column_name(cell).strip() or f"column {number}" for number, cell in enumerate(cells, start=1)]
 
 
 def is_number(cell: str) -> bool:

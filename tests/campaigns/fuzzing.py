@@ -1,11 +1,14 @@
 """Inputs that hypothesis makes up, and the surfaces that they go into: each answers, or refuses in our own words."""
 
+import bz2
 import contextlib
 import csv
+import gzip
 import io
 import json
 import logging
 import signal
+import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +16,6 @@ from typing import Any
 
 import gradio as gr
 import pyarrow as pa
-import pyarrow.parquet as pq
 import yaml
 from huggingface_hub.errors import StrictDataclassError
 from hypothesis import strategies as st
@@ -26,6 +28,9 @@ from demo.reader import Shelf
 from demo.tables import read_table, texts_of
 from extraction.sources import load_source
 from fusion_model import FusionConfig, FusionForSequenceClassification, FusionTextClassificationPipeline
+from tables import SUFFIXES
+from tables.sources import ARROW, PACKED, SQLITE
+from tests.tables.files import arrow, parquet, xlsx, zipped
 from training.arguments import parse
 
 # Seconds of computing after which an input counts as one that hangs.
@@ -118,7 +123,7 @@ def damaged(draw: st.DrawFn, whole: bytes) -> bytes:
 @st.composite
 def files(draw: st.DrawFn) -> tuple[str, bytes]:
     """A suffix and the bytes of a data file: mostly well-formed, in several encodings, some damaged, some noise."""
-    suffix = draw(st.sampled_from([".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".csv", ".txt", ""]))
+    suffix = draw(st.sampled_from([".csv", ".csv", ".txt", "", *SUFFIXES, *(f".csv{kind}" for kind in PACKED)]))
     if draw(st.integers(0, 9)) == 0:
         return suffix, draw(st.binary(max_size=300))
     header = draw(st.sampled_from([["text", "label"]] * 3 + [["text", "labels", "id"]]) | st.lists(names, max_size=4))
@@ -132,12 +137,14 @@ def files(draw: st.DrawFn) -> tuple[str, bytes]:
 
 def _file(suffix: str, header: list[str], rows: list[tuple], encoding: str) -> bytes:
     """A table as a file of the kind that its suffix names."""
-    if suffix == ".parquet":
-        with contextlib.suppress(pa.ArrowException, ValueError, OverflowError, TypeError):
-            columns = [[row[place] for row in rows] for place in range(len(header))]
-            packed = io.BytesIO()
-            pq.write_table(pa.table([pa.array(column) for column in columns], names=header), packed)
-            return packed.getvalue()
+    if suffix.endswith(PACKED):
+        inner = _file(".csv", header, rows, encoding)
+        if suffix.endswith(".zip"):
+            return zipped(a__csv=inner)
+        return gzip.compress(inner) if suffix.endswith(".gz") else bz2.compress(inner)
+    if suffix in (".parquet", ".xlsx", *ARROW, *SQLITE):
+        with contextlib.suppress(pa.ArrowException, ValueError, OverflowError, TypeError, sqlite3.Error):
+            return _binary_file(suffix, header, rows)
         return b"PAR1"
     if suffix in (".json", ".jsonl", ".ndjson"):
         records = [json.dumps(dict(zip(header, row, strict=True)), default=str) for row in rows]
@@ -146,6 +153,23 @@ def _file(suffix: str, header: list[str], rows: list[tuple], encoding: str) -> b
     with contextlib.suppress(csv.Error):
         csv.writer(text, delimiter="\t" if suffix == ".tsv" else ",").writerows([header, *rows])
     return text.getvalue().encode(encoding, "replace")
+
+
+def _binary_file(suffix: str, header: list[str], rows: list[tuple]) -> bytes:
+    """The same for kinds that cannot hold everything."""
+    if suffix in SQLITE:
+        with contextlib.closing(sqlite3.connect(":memory:")) as database:
+            quoted = ['"' + name.replace('"', '""') + '"' for name in header]
+            database.execute(f"CREATE TABLE posts ({', '.join(quoted)})")
+            kept = [[cell if isinstance(cell, (int, float, str)) else None for cell in row] for row in rows]
+            database.executemany(f"INSERT INTO posts VALUES ({', '.join('?' * len(header))})", kept)
+            database.commit()
+            return database.serialize()
+    if suffix == ".xlsx":
+        return xlsx(Posts=[header, *([str(cell) if cell is not None else None for cell in row] for row in rows)])
+    columns = [[row[place] for row in rows] for place in range(len(header))]
+    table = pa.table([pa.array(column) for column in columns], names=header)
+    return parquet(table) if suffix == ".parquet" else arrow(table)
 
 
 def _sources(folder: Path) -> Surface:
@@ -157,6 +181,7 @@ def _sources(folder: Path) -> Surface:
             "label_separator": st.sampled_from([",", ";", "|", ""]) | plain,
             "label_mode": st.sampled_from(["auto", "multi", "single"]),
             "max_rows": st.integers(-1, 30),
+            "column_names": st.lists(names, min_size=1, max_size=3),
             "label_names": st.lists(plain, max_size=4),
             "raters": st.sampled_from(["majority", "any", "soft-count"]),
         },
@@ -269,7 +294,7 @@ def surfaces(folder: Path, model_folder: Path) -> dict[str, Surface]:
         model_folder: A small model.
     """
     # Each of a thousand damaged files has its warnings.
-    for name in ("extraction", "transformers", "datasets"):
+    for name in ("extraction", "tables", "transformers", "datasets"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     model = FusionForSequenceClassification.from_pretrained(model_folder).eval()
     return {
