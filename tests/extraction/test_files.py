@@ -1,13 +1,17 @@
 """Files as people have them, whole and broken."""
 
+import gzip
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
 from common.errors import DataError
 from extraction.files import read_file
+from extraction.sources import load_source
+from tests.tables.files import sqlite, xlsx
 
 
 def read(file: str) -> dict:
@@ -171,3 +175,23 @@ def test_columns_of_types_that_have_no_place_in_a_data_set_are_refused(write, tm
             DataError, match=r"cannot be used as they are .*Keep only the columns with texts and labels"
         ):
             read(file)
+
+
+LABELLED = pd.DataFrame({"text": [f"day {n} was long" for n in range(20)], "label": ["joy", "fear"] * 10})
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "content"),
+    [
+        ("a.csv.gz", "", gzip.compress(LABELLED.to_csv(index=False).encode())),
+        ("a.json", "", LABELLED.to_json().encode()),
+        ("a.xlsx", "::Two", xlsx(One=[["n"], [1]], Two=[["text", "label"], *LABELLED.to_numpy().tolist()])),
+        ("a.db", "::posts", sqlite(posts=LABELLED, others=LABELLED.head(1))),
+        ("a.txt", "", LABELLED.to_csv(index=False, header=False, sep=";").encode()),
+    ],
+)
+def test_a_data_set_is_loaded_from_packed_files_workbooks_and_databases(write, name, part, content):
+    names = ["text", "label"] if name == "a.txt" else None
+    data = load_source(write(name, content) + part, column_names=names)
+    assert sum(map(len, data.values())) == 20
+    assert data["train"].features["labels"].names == ["fear", "joy"]
