@@ -25,7 +25,7 @@ ACTOR_BYTES = 1_500_000_000
 # Cores of one worker on a machine without a GPU; `benchmarks/labelling.py --crews` compares others.
 THREADS = 2
 # What workers on other machines import; a machine that has the project needs nothing of it.
-PACKAGES = ("fusion_model", "common", "labelling")
+PACKAGES = ("fusion_model", "common", "tables", "labelling")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from common.errors import DataError
 from labelling.corpus import open_corpus, read
+from tests.tables.files import EVERY, ROWS
 
 
 def rows_of(source, id_column=None, part_rows=7, text_column="text"):
@@ -136,3 +137,12 @@ def test_a_file_that_shrank_since_is_noticed(tmp_path):
     file.write_text('{"text": "a"}\n')
     with pytest.raises(DataError, match="has changed"):
         list(read(corpus.task(0), corpus.id_type))
+
+
+def test_a_file_that_cannot_be_sought_and_one_that_can_are_one_corpus(tmp_path):
+    for name in ("a.csv.gz", "b.jsonl", "c.xlsx"):
+        content = {"a.csv.gz": EVERY["a.csv.gz"], "b.jsonl": EVERY["lines.jsonl"], "c.xlsx": EVERY["a.xlsx"]}[name]
+        (tmp_path / "in" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "in" / name).write_bytes(content)
+    (tmp_path / "in" / "readme.txt").write_text("these are ours")
+    assert rows_of(tmp_path / "in", "id", 2) == ROWS * 3
