@@ -5,6 +5,7 @@ from typing import cast
 
 import torch
 from torch import nn
+
 # By name: a process that dill rebuilt, as `Dataset.map(num_proc=2)` makes, does not find this module in its package.
 from transformers.initialization import ones_, uniform_, zeros_
 from transformers.modeling_outputs import ModelOutput
