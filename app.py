@@ -24,10 +24,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from demo import about_tab  # isort: skip (first: gradio is imported where no proxy disturbs it)
 import gradio as gr
 from gradio.utils import LRUCache
 
-from demo import about_tab
 from demo.compare import Compare
 from demo.endpoints import add_endpoints
 from demo.fetching import forbid_fetching
@@ -36,6 +36,7 @@ from demo.first_start import Waiting
 from demo.limits import MAX_MEGABYTES
 from demo.many_texts import ManyTexts
 from demo.one_text import OneText
+from demo.own_host import without_proxies
 from demo.reader import Shelf
 
 STYLE = Path(__file__).parent / "demo" / "style.css"
@@ -129,16 +130,18 @@ def launch(page: gr.Blocks, **options) -> tuple:
         options: Passed on to gradio's `launch`.
     """
     forbid_fetching()
-    return page.launch(
-        theme=theme(),
-        css_paths=STYLE,
-        max_file_size=MAX_MEGABYTES * 2**20,
-        footer_links=["api", "settings"],
-        ssr_mode=False,
-        state_session_capacity=SESSIONS,
-        show_error=True,
-        **options,
-    )
+    with without_proxies():
+        return page.launch(
+            theme=theme(),
+            css_paths=STYLE,
+            max_file_size=MAX_MEGABYTES * 2**20,
+            footer_links=["api", "settings"],
+            ssr_mode=False,
+            state_session_capacity=SESSIONS,
+            show_error=True,
+            prevent_thread_lock=True,
+            **options,
+        )
 
 
 def share_memory() -> None:
@@ -183,7 +186,9 @@ def main(arguments: list[str] | None = None) -> int:
         waiting.close()
     with tempfile.TemporaryDirectory(prefix="emotions-") as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder  # uploads and results go when the demo goes
-        launch(build_page(shelf, Path(folder)), server_name=options.host, server_port=waiting.port)
+        page = build_page(shelf, Path(folder))
+        launch(page, server_name=options.host, server_port=waiting.port)
+        page.block_thread()
     return 0
 
 

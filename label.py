@@ -116,8 +116,7 @@ def label(options: argparse.Namespace, model: ModelFacts, corpus: Corpus) -> Non
     from labelling import engine
     from labelling.worker import Job, PartLabeller
 
-    engine.start(options.address)
-    try:
+    with engine.running(options.address):
         crew = engine.choose_crew(options.actors, options.threads, local=options.address is None)
         layout = Layout(
             id_type=corpus.id_type,
@@ -140,8 +139,6 @@ def label(options: argparse.Namespace, model: ModelFacts, corpus: Corpus) -> Non
         print(f"{crew.actors} actor(s) with {'a GPU' if crew.gpu else f'{crew.threads} thread(s)'} each")
         tasks = [corpus.task(part) for part in range(len(rows)) if part not in done]
         follow(engine.run_parts(tasks, PartLabeller, job, crew), corpus.rows, kept, options.output)
-    finally:
-        engine.stop()
 
 
 def follow(results, total: int, kept: int, output: Path) -> None:

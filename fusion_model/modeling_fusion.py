@@ -5,7 +5,9 @@ from typing import cast
 
 import torch
 from torch import nn
-from transformers import initialization as init
+
+# By name: a process that dill rebuilt, as `Dataset.map(num_proc=2)` makes, does not find this module in its package.
+from transformers.initialization import ones_, uniform_, zeros_
 from transformers.modeling_outputs import ModelOutput
 from transformers.utils import SAFE_WEIGHTS_NAME, cached_file
 from transformers.utils.hub import extract_commit_hash
@@ -107,16 +109,16 @@ class FusionForSequenceClassification(BackboneHolder):
         """torch's own initialisation (the reference's), and defined values for every buffer."""
         if isinstance(module, nn.Linear):
             bound = module.in_features**-0.5
-            init.uniform_(module.weight, -bound, bound)
-            init.uniform_(module.bias, -bound, bound)
+            uniform_(module.weight, -bound, bound)
+            uniform_(module.bias, -bound, bound)
         elif isinstance(module, Standardise):
-            init.zeros_(module.mean)
-            init.ones_(module.scale)
+            zeros_(module.mean)
+            ones_(module.scale)
         elif isinstance(module, TfidfBranch):
-            init.zeros_(module.vocabulary)
-            init.ones_(module.idf)
-            init.zeros_(module.weight)
-            init.zeros_(module.bias)
+            zeros_(module.vocabulary)
+            ones_(module.idf)
+            zeros_(module.weight)
+            zeros_(module.bias)
 
     def forward(
         self,

@@ -17,7 +17,8 @@ class FusionTextClassificationPipeline(Pipeline):
     """Text classification with transformers' `top_k` and `batch_size`, plus `threshold` and `top_k="predicted"`.
 
     Called with a text, it gives `[{"label": …, "score": …}]`; with a list of texts, a dict for each; with `top_k` or
-    `threshold`, a list of dicts for each text. A text may also be a dict (a row of a data set) with the key `text`.
+    `threshold`, a list of dicts for each text. A text may also be a dict (a row of a data set) with the key `text`, and a
+    table (of pandas, polars or Arrow) is read by its column `text`.
     Lists, tuples and columns are answered with a list; generators, data sets and other iterables lazily.
 
     `batch_size` (256 if left out) is how many texts are taken from the input at a time. `truncation` and `padding`
@@ -50,6 +51,7 @@ class FusionTextClassificationPipeline(Pipeline):
         batch_size = next((size for size in (batch_size, self._batch_size) if size is not None), DEFAULT_BATCH_SIZE)
         if type(batch_size) is not int or batch_size < 1:
             raise ValueError(f"batch_size is {batch_size!r}: expected a number of texts from 1 on.")
+        inputs = _text_column(inputs)
         one_text = isinstance(inputs, (str, bytes, dict))
         if isinstance(inputs, Sequence) and not one_text:
             inputs = list(inputs)
@@ -103,6 +105,26 @@ class FusionTextClassificationPipeline(Pipeline):
                 ranked = self.postprocess(scores, **postprocess_params)
                 yield ranked[0] if alone else ranked
             done += len(items)
+
+
+def _text_column(inputs: Any) -> Any:
+    """The texts of a table, which iterates over its columns or their names, not its rows; any other input as it is.
+
+    Raises:
+        ValueError: the table has no column `text`, or has it twice.
+    """
+    columns = getattr(inputs, "columns", None)
+    if columns is None or not hasattr(inputs, "shape"):
+        return inputs
+    # Arrow's columns are the data, and their names are elsewhere.
+    names = [str(name) for name in getattr(inputs, "column_names", columns)]
+    if names.count("text") != 1:
+        raise ValueError(
+            f"The input is a table with the columns {names[:20]}: expected one called 'text'. Rename the column with "
+            "the texts, or give it alone, as a list."
+        )
+    column = inputs["text"]
+    return column.to_pylist() if hasattr(column, "to_pylist") else list(column)
 
 
 __all__ = ["FusionTextClassificationPipeline"]

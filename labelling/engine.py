@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ except ImportError:
 import psutil
 
 from common.memory import KERNELS
+
+from .environment import ray_folder
 
 # Parts travel as a few numbers, and results do not travel at all: Ray's smallest store (75 MiB) is more than enough.
 OBJECT_STORE_BYTES = 80 * 2**20
@@ -43,8 +46,9 @@ class Crew:
     gpu: bool
 
 
-def start(address: str | None) -> None:
-    """Start Ray on this machine, or join a cluster.
+@contextmanager
+def running(address: str | None) -> Iterator[None]:
+    """Start Ray on this machine, or join a cluster; at the end, stop it or leave the cluster.
 
     Args:
         address: None for a Ray of one's own, without dashboard, usage statistics or network; else `auto` for the
@@ -60,21 +64,38 @@ def start(address: str | None) -> None:
             "the cluster, with --address auto or the head's HOST:PORT, or send it there with `ray job submit`."
         )
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
-    try:
-        if address is None:
-            ray.init(address="local", include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **quiet)
-        else:
-            root = Path(__file__).parent.parent
-            ray.init(address=address, runtime_env={"py_modules": [str(root / name) for name in PACKAGES]}, **quiet)
-    except (RayError, ConnectionError, RuntimeError, ValueError) as error:
-        where = f"The Ray cluster '{address}' cannot be joined" if address else "Ray does not start on this machine"
-        raise OSError(
-            f"{where}: {' '.join(str(error).split())[:300]}. A cluster is started with `ray start --head`; versions "
-            "of Python and Ray must be the same everywhere."
-        ) from None
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
+    with ray_folder() if address is None else nullcontext() as folder:
+        try:
+            try:
+                if address is None:
+                    own: dict[str, Any] = {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
+                    ray.init(address="local", _temp_dir=folder, **own, **quiet)
+                else:
+                    root = Path(__file__).parent.parent
+                    code = {"py_modules": [str(root / name) for name in PACKAGES]}
+                    ray.init(address=address, runtime_env=code, **quiet)
+            # Ray ends with Exception itself where one of its processes does not start.
+            except Exception as error:
+                raise OSError(_refusal(address, error)) from error
+            logging.getLogger("ray.data").setLevel(logging.ERROR)
+            ray.data.DataContext.get_current().enable_progress_bars = False
+            yield
+        finally:
+            ray.shutdown()
+
+
+def _refusal(address: str | None, error: Exception) -> str:
+    """Why there is no Ray: what it said, and what can be done about it."""
+    said = " ".join(str(error).split())[:300]
+    if address is None:
+        return (
+            f"Ray does not start on this machine: {said}. It needs some hundred MB of memory, room in RAY_TMPDIR (or "
+            "/tmp), and sockets on 127.0.0.1."
+        )
+    return (
+        f"The Ray cluster '{address}' cannot be joined: {said}. A cluster is started with `ray start --head`; versions "
+        "of Python and Ray must be the same everywhere."
+    )
 
 
 def choose_crew(actors: int | None, threads: int | None, local: bool) -> Crew:
@@ -137,8 +158,3 @@ def run_parts(tasks: list[dict[str, Any]], worker: type, job: Any, crew: Crew) -
         yield from results.iter_rows()
     except RayError as error:
         raise OSError(f"Ray gave up: {' '.join(str(error).split())[-400:]}") from None
-
-
-def stop() -> None:
-    """End the Ray that was started here, or leave the cluster."""
-    ray.shutdown()

@@ -2,6 +2,8 @@
 
 import datasets
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 import torch
 from transformers import pipeline
@@ -168,3 +170,24 @@ def test_an_input_that_is_no_text_is_named(classify, inputs, message):
         classify(inputs)
     with pytest.raises(ValueError, match="Input 5 is float"):
         list(classify(iter([*"abcde", 0.5]), batch_size=2))
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, pa.table, datasets.Dataset.from_dict], ids=["pandas", "arrow", "rows"])
+def test_a_table_is_read_by_its_column_text(classify, texts, make):
+    table = make({"number": list(range(len(texts))), "text": texts})
+    assert_same(list(classify(table)), classify(texts))
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        pd.DataFrame({"comment": ["fine"], "label": ["joy"]}),
+        pd.DataFrame([["fine", "good"]], columns=["text", "text"]),
+        pa.table({"comment": ["fine"]}),
+        pd.DataFrame(),
+    ],
+    ids=["pandas", "twice", "arrow", "empty"],
+)
+def test_a_table_without_one_column_text_is_refused_by_its_columns_names(classify, table):
+    with pytest.raises(ValueError, match=r"columns \[.*\].*'text'"):
+        classify(table)

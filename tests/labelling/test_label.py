@@ -95,7 +95,7 @@ def test_a_client_address_is_refused_before_anyone_waits():
     from labelling import engine
 
     with pytest.raises(ValueError, match="does not run through Ray's client"):
-        engine.start("ray://somewhere:10001")
+        engine.running("ray://somewhere:10001").__enter__()
 
 
 @pytest.mark.parametrize(

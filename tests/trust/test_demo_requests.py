@@ -12,7 +12,7 @@ from demo.reader import Shelf
 def url(original, tmp_path_factory):
     """The demo over the small model, in threads of this process."""
     page = app.build_page(Shelf(str(original)), tmp_path_factory.mktemp("files"))
-    _, url, _ = app.launch(page, prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
+    _, url, _ = app.launch(page, quiet=True, server_name="127.0.0.1")
     yield url.rstrip("/")
     page.close()
 
