@@ -17,7 +17,7 @@ class FusionTextClassificationPipeline(Pipeline):
     """Text classification with transformers' `top_k` and `batch_size`, plus `threshold` and `top_k="predicted"`.
 
     Called with a text, it gives `[{"label": …, "score": …}]`; with a list of texts, a dict for each; with `top_k` or
-    `threshold`, a list of dicts for each text. A text may also be a dict (a row of a data set) with the key `text`, and a
+    `threshold`, a list of dicts for each text. A text may also be a dict (a row of a dataset) with the key `text`. A
     table (of pandas, polars or Arrow) is read by its column `text`.
     Lists, tuples and columns are answered with a list; generators, data sets and other iterables lazily.
 

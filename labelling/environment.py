@@ -47,7 +47,7 @@ def ray_folder() -> Iterator[str]:
     Raises:
         OSError: there is no such place.
     """
-    wrong = []
+    wrong: list[str] = []
     for name, place in [(name, os.environ.get(name)) for name in FOLDER_VARIABLES] + [(None, "/tmp")]:
         if place is None:
             continue
