@@ -31,6 +31,7 @@ from training.folder import write_model
 from training.job import check_output_dir, open_job
 from training.parity import check_parity
 from training.plots import write_plots
+from training.prior import fit_prior
 from training.report import commit, show_results, summarise, versions, write_metrics
 from training.run import Material, Run, extract_all, train_run
 from training.tfidf import fit_tfidf
@@ -86,7 +87,8 @@ def main(argv: list[str] | None = None) -> Path:
     feeds = {name: FeatureDataset(columns[name], labels[name], tfidf_logits[name]) for name in data}
 
     base_ids = {backbone.name: backbone.model_id for backbone in arguments.backbones}
-    material = Material(data, labels, names, feeds, tfidf)
+    prior = fit_prior(arguments.backbones, columns, labels["train"], len(names))
+    material = Material(data, labels, names, feeds, tfidf, prior)
     runs = []
     with open_job(arguments, data, labels) as job:
         for number in range(arguments.training.num_runs):

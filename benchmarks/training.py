@@ -31,7 +31,8 @@ from fusion_model import FusionForSequenceClassification
 from fusion_model.hub import locate
 from training.arguments import Arguments, parse
 from training.feed import FeatureDataset, ready_batch
-from training.head import build_config, log_prior, seeded_model
+from training.head import build_config, seeded_model
+from training.prior import Prior, log_prior
 from training.run import extract_all
 from training.trainer import ClassifierTrainer, trainer_arguments
 
@@ -58,7 +59,7 @@ def loop(arguments: Arguments, batch_size: int, repeats: int) -> list[dict]:
         logging_strategy="no",
         load_best_model_at_end=False,
     )
-    fresh = seeded_model(0, config, columns, None, {}, log_prior(labels, len(names)))
+    fresh = seeded_model(0, config, columns, None, {}, Prior(log_prior(labels, len(names)), {}))
     loss = arguments.training.loss_settings.make(labels, len(names))
 
     def trainer() -> Callable[[], object]:

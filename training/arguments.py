@@ -66,6 +66,9 @@ class RecipeArguments(TrainingArguments):
     class_balanced_beta: float = field(
         default=0.0, metadata={"help": "Class-balanced weights with this beta; 0 is off."}
     )
+    read_label_names: bool = field(
+        default=False, metadata={"help": "Start linear_skip from the texts' likeness to the labels' names."}
+    )
     lexical: bool = field(default=False, metadata={"help": "Add the TF-IDF branch."})
     lexical_weight: float = field(default=1.0, metadata={"help": "Factor of the TF-IDF branch's logits."})
     lexical_c: float = field(default=2.0, metadata={"help": "Inverse regularisation of the TF-IDF branch."})
@@ -212,6 +215,8 @@ def parse(argv: list[str]) -> Arguments:
         raise ValueError(
             "--resume_from_checkpoint is not supported: --resume goes on from the last checkpoint of the output_dir."
         )
+    if namespace["read_label_names"] and not (namespace["linear_skip"] and namespace["standardise"]):
+        raise ValueError("--read_label_names starts the layer of --linear_skip true on --standardise true: set both.")
     # Said before the Trainer's arguments are made, which refuse --bf16 where they expect a GPU and find none.
     namespace["use_cpu"] = namespace["use_cpu"] or not torch.cuda.is_available()
     if namespace["output_dir"] is None:

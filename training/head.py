@@ -18,6 +18,7 @@ from .arguments import Arguments
 from .dropout import use_byte_dropout
 from .feed import FeatureColumn, FeatureDataset, ready_batch
 from .job import KEPT
+from .prior import Prior
 from .trainer import ClassifierTrainer, quick_score, trainer_arguments
 
 
@@ -41,7 +42,7 @@ def build_model(
     columns: dict[str, FeatureColumn],
     tfidf: TfidfBranch | None,
     tuned_heads: dict[str, dict[str, torch.Tensor]],
-    prior: torch.Tensor,
+    prior: Prior,
 ) -> FusionForSequenceClassification:
     """A model with fresh heads, the training set's moments and a fitted TF-IDF branch.
 
@@ -50,7 +51,7 @@ def build_model(
         columns: Training features of each backbone.
         tfidf: A fitted branch, or None.
         tuned_heads: Weights of each fine-tuned backbone's classification layer.
-        prior: What the logits of a model are that has seen no text, `(num_labels,)`, see `log_prior`.
+        prior: What is known before any text is read.
     """
     config = copy.deepcopy(config)
     if tfidf is not None:
@@ -62,27 +63,25 @@ def build_model(
     for name, weights in tuned_heads.items():
         model.tuned_heads[name].load_state_dict(weights)
     model.tuned_heads.requires_grad_(False)
-    for head in model.heads:
-        linear = cast(FusionHead, head).linear_skip
-        if linear is not None:
-            # Starts as what is known before any text is read: each label's share of the training set.
-            linear.weight.data.zero_()
-            linear.bias.data.copy_(prior)
+    deviations = {}
     for name, module in model.standardise.items():
         layer = cast(Standardise, module)
         mean, deviation = columns[name].moments()
         layer.mean.copy_(torch.from_numpy(mean))
         # A constant feature tells nothing, and dividing by its deviation would blow up what is not constant later.
-        layer.scale.copy_(torch.from_numpy(np.where(deviation > 1e-3, 1 / np.maximum(deviation, 1e-3), 0.0)))
+        known = deviation > 1e-3
+        layer.scale.copy_(torch.from_numpy(np.where(known, 1 / np.maximum(deviation, 1e-3), 0.0)))
+        deviations[name] = torch.from_numpy(np.where(known, deviation, 0.0)).float()
+    for head in model.heads:
+        linear = cast(FusionHead, head).linear_skip
+        if linear is not None:
+            linear.weight.data.zero_()
+            linear.bias.data.copy_(prior.bias)
+            parts = linear.weight.data.split([one.width for one in config.frozen], dim=1)
+            for backbone, part in zip(config.frozen, parts, strict=True):
+                if backbone.name in prior.names:
+                    part.copy_(prior.names[backbone.name] * deviations[backbone.name])
     return model
-
-
-def log_prior(labels: np.ndarray, num_labels: int) -> torch.Tensor:
-    """Log-odds (0/1 labels) or log-shares (class ids) of the labels in the training set, `(num_labels,)`."""
-    if labels.ndim == 2:
-        return torch.from_numpy(labels.mean(axis=0)).double().clamp(1e-5, 1 - 1e-5).logit().float()
-    share = np.bincount(labels, minlength=num_labels) / len(labels)
-    return torch.from_numpy(share).clamp_min(1e-5).log().float()
 
 
 def train_head(

@@ -7,6 +7,7 @@ import torch
 from datasets import DatasetDict
 
 from extraction.features import default_cache_dir, extract, pin
+from extraction.splits import label_names
 from fusion_model import Backbone, BackboneEncoder, FusionForSequenceClassification
 from fusion_model.tfidf import TfidfBranch
 
@@ -14,8 +15,9 @@ from .arguments import Arguments
 from .evaluation import Calibration, calibrate, score
 from .feed import FeatureColumn, FeatureDataset
 from .finetune import Task, check_depth, finetune
-from .head import build_config, log_prior, predict_logits, seeded_model, train_head
+from .head import build_config, predict_logits, seeded_model, train_head
 from .job import Job
+from .prior import NAMES, Prior, prompts
 
 
 @dataclass
@@ -40,6 +42,7 @@ class Material:
         label_names: In the order of the labels' numbers.
         feeds: Ready batches of each split; those of fine-tuned backbones are added by each run.
         tfidf: The fitted TF-IDF branch, if there is one.
+        prior: What is known before any text is read.
     """
 
     data: DatasetDict
@@ -47,6 +50,7 @@ class Material:
     label_names: list[str]
     feeds: dict[str, FeatureDataset]
     tfidf: TfidfBranch | None
+    prior: Prior
 
     @property
     def multi_label(self) -> bool:
@@ -55,20 +59,27 @@ class Material:
 
 
 def extract_all(arguments: Arguments, data: DatasetDict) -> dict[str, dict[str, FeatureColumn]]:
-    """Pooled features of every split for every frozen backbone; the arguments' backbones are pinned on the way."""
+    """Pooled features of every split for every frozen backbone; the arguments' backbones are pinned on the way.
+
+    Returns:
+        Split -> backbone's name -> features; the labels' names are a split of their own where they are read.
+    """
     device = arguments.training.device
     arguments.backbones = [pin(backbone, device) for backbone in arguments.backbones]
     for backbone in arguments.backbones:
         if backbone.name in arguments.finetune:
             check_depth(backbone, arguments.finetune[backbone.name])
     cache_dir = arguments.data.cache_path
-    columns: dict[str, dict[str, FeatureColumn]] = {name: {} for name in data}
+    splits = dict(data)
+    if arguments.training.read_label_names:
+        splits[NAMES] = prompts(label_names(data))
+    columns: dict[str, dict[str, FeatureColumn]] = {name: {} for name in splits}
     for backbone in arguments.backbones:
         if backbone.tuned:
             continue
         # One encoder for all splits, loaded only if a split is not in the cache; one backbone in memory at a time.
         encoder = BackboneEncoder(backbone, device=device)
-        for name, split in data.items():
+        for name, split in splits.items():
             features = extract(split, backbone, name=name, cache_dir=cache_dir, device=device, encoder=encoder)
             columns[name][backbone.name] = FeatureColumn(features)
     return columns
@@ -86,11 +97,10 @@ def train_run(arguments: Arguments, material: Material, job: Job, seed: int) -> 
     Returns:
         The trained model and its metrics.
     """
-    feeds, num_labels = material.feeds, len(material.label_names)
+    feeds = material.feeds
     backbones, tuned_heads = _tune_backbones(arguments, material, seed)
     config = build_config(arguments, backbones, material.label_names, material.multi_label)
-    prior = log_prior(material.labels["train"], num_labels)
-    model = seeded_model(seed, config, feeds["train"].columns, material.tfidf, tuned_heads, prior)
+    model = seeded_model(seed, config, feeds["train"].columns, material.tfidf, tuned_heads, material.prior)
     if config.frozen and not job.take_finished(model, seed):
         train_head(model, feeds["train"], feeds["validation"], arguments, seed, job.run_folder(seed))
         job.finish(model, seed)
