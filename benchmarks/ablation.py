@@ -34,6 +34,8 @@ def variants(recipe: dict) -> dict[str, dict]:
     def without(title: str, section: str, **changes) -> None:
         result[title] = copy.deepcopy(recipe)
         result[title].setdefault(section, {}).update(changes)
+        if not (changes.get("standardise", True) and changes.get("linear_skip", True)) and "training" in recipe:
+            result[title]["training"]["read_label_names"] = False  # it starts the linear skip on standardised features
 
     if head.get("cooccurrence", True):
         without("without co-occurrence", "head", cooccurrence=False)
@@ -51,7 +53,9 @@ def variants(recipe: dict) -> dict[str, dict]:
     if head.get("num_members", 1) > 1:
         without("one member", "head", num_members=1)
     if training.get("lexical"):
-        without("without the lexical channel", "training", lexical=False)
+        without("without the TF-IDF branch", "training", lexical=False)
+    if training.get("read_label_names"):
+        without("without the labels' names", "training", read_label_names=False)
     frozen = [backbone for backbone in recipe["backbones"] if not backbone.get("tuned")]
     if any(len(backbone["layers"]) > 1 for backbone in frozen):
         last = copy.deepcopy(recipe)

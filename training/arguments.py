@@ -108,7 +108,7 @@ class RecipeArguments(TrainingArguments):
         default="auto",
         metadata={
             "help": "What picks the best epoch on validation; auto is macro_f1 where several labels may apply, else "
-            "accuracy.",
+            "accuracy; with under 500 rows of validation it is the loss.",
             "choices": ["auto", *WATCHED],
         },
     )

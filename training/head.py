@@ -21,6 +21,9 @@ from .job import KEPT
 from .prior import Prior
 from .trainer import ClassifierTrainer, quick_score, trainer_arguments
 
+# With fewer validation rows than these a count of right answers tells epochs apart by chance.
+FEW_ROWS = 500
+
 
 def build_config(
     arguments: Arguments, backbones: list[Backbone], label_names: list[str], multi_label: bool
@@ -113,6 +116,8 @@ def train_head(
     best_by = options.metric_for_best_model or "loss"
     if best_by == "auto":
         best_by = "macro_f1" if train.labels.ndim == 2 else "accuracy"
+        if len(validation) < FEW_ROWS:
+            best_by = "loss"
     steps_an_epoch = -(-len(train) // (options.per_device_train_batch_size * options.gradient_accumulation_steps))
     run_options = trainer_arguments(
         options,
