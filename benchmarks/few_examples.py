@@ -78,7 +78,7 @@ def regression(texts: list[str], labels: np.ndarray, unseen: np.ndarray, encoder
     return predicted, seconds
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Print accuracy, macro-F1 and seconds of both ways for each number of rows."""
     arguments = parser(__doc__)
     arguments.add_argument("--dataset", required=True)
@@ -86,7 +86,7 @@ def main() -> None:
     arguments.add_argument("--rows", type=int, nargs="+", default=[250, 1000, 4000])
     arguments.add_argument("--seeds", type=int, default=5)
     arguments.add_argument("--recipe", default="minilm")
-    given = arguments.parse_args()
+    given = arguments.parse_args(argv)
     data = load_source(given.dataset, label_mode=given.label_mode)
     names, multi_label = label_names(data), is_multi_label(data)
 

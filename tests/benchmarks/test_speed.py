@@ -101,6 +101,22 @@ def test_whole_jobs_are_compared_from_an_empty_cache(corpus, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("label_mode", ["single", "multi"])
+def test_few_examples_are_learnt_by_both_ways_and_scored_on_the_same_texts(tmp_path, label_mode):
+    few = pytest.importorskip("benchmarks.few_examples", reason="requirements-benchmarks.txt is not installed")
+    for split, size in (("train", 120), ("validation", 24)):
+        rows = [{"text": f"{SENTENCES[i % 4]} {i // 4}", "labels": [["joy"], ["anger"]][i % 2]} for i in range(size)]
+        if label_mode == "multi":
+            rows = [row | {"labels": row["labels"] + ["strong"] * (i % 4 == 1)} for i, row in enumerate(rows)]
+        (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    few.main(f"--dataset {tmp_path} --rows 60 --seeds 1 --label_mode {label_mode} --json {tmp_path}/out.json".split())
+    rows = written(tmp_path / "out.json")["rows"]
+    assert [row["way"] for row in rows] == ["train.py", "LogisticRegression"]
+    # Each text is one of the four sentences with a number behind it, so that both ways learn them.
+    assert all(float(row["accuracy"].split()[0]) > 0.9 for row in rows), rows
+
+
+@pytest.mark.slow
 def test_two_processes_extract_the_same_bits_as_one(corpus, tmp_path):
     scaling = pytest.importorskip("benchmarks.scaling", reason="requirements-benchmarks.txt is not installed")
     scaling.main(["--dataset", corpus, "--sizes", "40", "--processes", "1", "2", "--json", str(tmp_path / "out.json")])
