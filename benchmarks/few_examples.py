@@ -97,7 +97,7 @@ def main(argv: list[str] | None = None) -> None:
 
     labels, truth = matrix("train"), matrix("validation")
     texts, unseen = data["train"]["text"][:], data["validation"]["text"][:]
-    encoder = SentenceTransformer(str(package_folder(Backbone(name="minilm", **MINILM))))
+    encoder = SentenceTransformer(str(package_folder(Backbone.from_dict({"name": "minilm", **MINILM}))))
     seen = embedded(encoder, unseen)
     table = []
     for rows in given.rows:
