@@ -17,7 +17,7 @@ from tables import split_part
 
 from .columns import LabelMode, normalise
 from .files import SUFFIXES, read_file
-from .folders import read_any, read_folder, read_pattern
+from .folders import read_folder, read_pattern
 from .names_beside import find_names
 from .raters import Raters
 from .reading import LoadedData
@@ -103,10 +103,9 @@ def _load(
     if source == "sample":
         return DatasetDict({name: read_file(SAMPLE / f"{name}.jsonl") for name in ("train", "validation", "test")})
     whole = Path(source).expanduser()
-    path, part = split_part(whole)
+    path, _ = split_part(whole)
     if source and path.is_file():
-        read = read_any if part is None else read_file
-        return DatasetDict({"train": read(whole, column_names)})
+        return DatasetDict({"train": read_file(whole, column_names)})
     if "*" in source:
         return read_pattern(source, column_names)
     if source and path.is_dir():

@@ -13,7 +13,8 @@ from typing import IO, BinaryIO
 from .errors import TableError, listed
 from .limits import Limits
 
-DELIMITED = (".csv", ".tsv", ".txt")
+# The last two as fastText calls its files.
+DELIMITED = (".csv", ".tsv", ".txt", ".train", ".valid")
 JSON = (".json", ".jsonl", ".ndjson")
 ARROW = (".arrow", ".feather")
 SQLITE = (".db", ".sqlite", ".sqlite3")
@@ -60,6 +61,11 @@ class Source:
     def read(self) -> bytes:
         """All bytes."""
         return self.content if isinstance(self.content, bytes) else self.content.read_bytes()
+
+    def beginning(self, count: int) -> str:
+        """Its first bytes as text, without a byte order mark; what is not UTF-8 is replaced."""
+        with self.open() as stream:
+            return stream.read(count).decode("utf-8", "replace").removeprefix("\ufeff")
 
     @property
     def advice(self) -> str:

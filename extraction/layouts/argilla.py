@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from common.errors import DataError
+from tables.columns import TEXT_NAMES, usual
 
 from .base import Taken, Wanted
 from .finding import find_text
@@ -68,7 +69,8 @@ class Argilla:
         questions = list(dict.fromkeys(name for row in answers for name, given in row.items() if given))
         question = wanted.label_column or _only(questions, table.source)
         keys = list(dict.fromkeys(key for row in fields for key in row))
-        text = wanted.text_column or ("text" if "text" in keys else (keys or [""])[0])
+        given = wanted.text_column and wanted.text_column.removeprefix("fields.")
+        text = given or (usual(keys, TEXT_NAMES) or keys or [""])[0]
         cells = []
         for row in answers:
             given = row.get(question) or []

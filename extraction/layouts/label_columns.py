@@ -1,7 +1,7 @@
 """One column for each label, with 0 and 1, true and false, or how strong it is."""
 
 from common.errors import DataError
-from tables import LABEL_NAMES, TEXT_NAMES
+from tables.columns import LABEL_NAMES, TEXT_NAMES
 
 from .base import Taken, Wanted
 from .finding import LABEL_TEXTS, check_column, find_text

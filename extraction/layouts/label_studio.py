@@ -5,6 +5,7 @@ import logging
 from typing import Any
 
 from common.errors import DataError
+from tables.columns import TEXT_NAMES, usual
 
 from .base import Taken, Wanted
 from .finding import check_column, find_text
@@ -14,7 +15,7 @@ from .table import Table
 logger = logging.getLogger(__name__)
 
 # What JSON-MIN and CSV say about a task beside its data and its controls.
-ABOUT = {"id", "annotation_id", "annotator", "created_at", "updated_at", "lead_time"}
+ABOUT = {"id", "annotation_id", "annotator", "created_at", "updated_at", "lead_time", "agreement", "history"}
 
 
 class LabelStudio:
@@ -48,13 +49,13 @@ class LabelStudio:
     def _nested(self, table: Table, wanted: Wanted) -> Taken:
         tasks = [_opened(task) for task in table.values("data")]
         keys = list(dict.fromkeys(key for task in tasks for key, value in task.items() if isinstance(value, str)))
-        if wanted.text_column is not None and wanted.text_column not in keys:
+        given = wanted.text_column and wanted.text_column.removeprefix("data.")
+        if given is not None and given not in keys:
             raise DataError(
-                f"The tasks of '{table.source}' have no '{wanted.text_column}': theirs are {keys}. Name one of them "
+                f"The tasks of '{table.source}' have no '{given}': theirs are {keys}. Name one of them "
                 "with --text_column."
             )
-        usual = [key for key in keys if key.lower() in ("text", "comment", "review", "tweet", "content")]
-        text = wanted.text_column or (usual or keys or [""])[0]
+        text = given or (usual(keys, TEXT_NAMES) or keys or [""])[0]
         annotations = [_opened(cell) for cell in table.values("annotations")]
         labels = [_task_choices(cell) for cell in annotations]
         many = sum(len(cell) > 1 for cell in annotations)
