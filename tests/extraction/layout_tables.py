@@ -46,6 +46,7 @@ TABLES = [
         "Hub's Parquet: text, label (ClassLabel)",
         {"train.parquet": parquet({"text": TEXTS, "label": IDS}, **DECLARED)},
         single(ONE),
+        source="huggingface/datasets: datasets/emotion",
     ),
     Example(
         "dair-ai/emotion, unsplit",
@@ -53,6 +54,7 @@ TABLES = [
         {"data.jsonl": lines(messages(lambda i, t: {"text": t, "label": IDS[i]}))},
         single(ONE),
         {"label_names": FOUR},
+        source="not compared",
     ),
     Example(
         "Emotions by CARER (Kaggle)",
@@ -62,12 +64,14 @@ TABLES = [
         {"label_names": FOUR},
         test=4,
         texts=TEXTS[:12],
+        source="not compared",
     ),
     Example(
         "SetFit/emotion",
         "JSON lines: text, label (an id), label_text",
         {"train.jsonl": lines(messages(lambda i, t: {"text": t, "label": IDS[i], "label_text": ONE[i]}))},
         single(ONE),
+        source="mteb/emotion: create_dataset.py",
     ),
     Example(
         "Ids and labels.txt",
@@ -76,14 +80,24 @@ TABLES = [
         single(ONE),
     ),
     Example(
-        "Ids and emotions.txt",
-        "CSV: text, labels (ids, commas), as GoEmotions names them",
-        {
-            "train.csv": table({"text": TEXTS, "labels": [",".join(str(FOUR.index(n)) for n in row) for row in FULL]}),
-            "emotions.txt": "\n".join(FOUR).encode(),
-        },
+        "GoEmotions from its authors",
+        "train.tsv, dev.tsv: text, ids between commas, comment's id; no header; emotions.txt",
+        halves(
+            {
+                "text": TEXTS,
+                "labels": [",".join(str(FOUR.index(n)) for n in row) for row in FULL],
+                "id": [f"ed{n}" for n in NUMBERS],
+            },
+            "train.tsv",
+            "dev.tsv",
+            "\t",
+            header=False,
+        )
+        | {"emotions.txt": "\n".join(FOUR).encode()},
         FULL,
+        {"column_names": ["text", "labels", "id"]},
         several=True,
+        source="google-research/google-research: goemotions/data",
     ),
     Example(
         "Ids and label2idx.txt",
@@ -98,13 +112,15 @@ TABLES = [
         "TweetEval, emotion",
         "cardiffnlp/tweeteval: train_text.txt, train_labels.txt, val_…, mapping.txt",
         {
-            "train_text.txt": "\n".join(TEXTS[:12]).encode(),
-            "train_labels.txt": "\n".join(map(str, IDS[:12])).encode(),
-            "val_text.txt": "\n".join(TEXTS[12:]).encode(),
-            "val_labels.txt": "\n".join(map(str, IDS[12:])).encode(),
+            "train_text.txt": "".join(f"{text} \n" for text in TEXTS[:12]).encode(),
+            "train_labels.txt": "".join(f"{i}\n" for i in IDS[:12]).encode(),
+            "val_text.txt": "".join(f"{text} \n" for text in TEXTS[12:]).encode(),
+            "val_labels.txt": "".join(f"{i}\n" for i in IDS[12:]).encode(),
             "mapping.txt": "\n".join(f"{i}\t{n}" for i, n in enumerate(FOUR)).encode(),
         },
         single(ONE),
+        texts=[f"{text} " for text in TEXTS],
+        source="cardiffnlp/tweeteval: datasets/emotion",
     ),
     Example(
         "GoEmotions, simplified",
@@ -117,6 +133,7 @@ TABLES = [
         },
         FULL,
         several=True,
+        source="the Hub's own file",
     ),
     Example(
         "GoEmotions, raw, two votes",
@@ -126,6 +143,7 @@ TABLES = [
         {"raters": "majority"},
         several=False,
         names=[*FOUR, "neutral"],
+        source="google-research/google-research: goemotions/data/full_dataset",
     ),
     Example(
         "GoEmotions, raw, any vote",
@@ -135,5 +153,6 @@ TABLES = [
         {"raters": "any", "label_mode": "multi"},
         several=True,
         names=[*FOUR, "neutral"],
+        source="google-research/google-research: goemotions/data/full_dataset",
     ),
 ]
