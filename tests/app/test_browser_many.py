@@ -74,6 +74,18 @@ def test_a_csv_is_uploaded_watched_cancelled_and_another_one_downloaded(page, tm
     assert pd.read_parquet(download.value.path())["text"].tolist() == texts
 
 
+def test_a_file_without_a_header_gets_the_names_that_were_typed_before(page, tmp_path):
+    file = tmp_path / "train.txt"
+    file.write_text("so glad you came;joy\nnobody called again;sadness\nso glad we met;joy\n", encoding="utf-8")
+    open_many(page)
+    page.get_by_role("button", name="The file's first line names no columns").click()
+    settle(page, "#column-names input, #column-names textarea")
+    page.locator("#column-names input, #column-names textarea").first.fill("said, emotion")
+    upload(page, file)
+    page.wait_for_selector("#status .hint:has-text('train.txt: 3 rows')")
+    expect(page.locator("#column input")).to_have_value("said")
+
+
 def test_a_bad_upload_is_a_sentence_on_the_page(page, tmp_path):
     open_many(page)
     bad = tmp_path / "bad.csv"
