@@ -65,7 +65,10 @@ class ManyTexts:
             return None, None, gr.update(visible=False), show.notice(str(refusal))
         column = gr.update(choices=list(table.columns), value=table.likely_column(), visible=True)
         rows = f"{table.rows:,} row{'s' if table.rows != 1 else ''}"
-        sentence = f"{table.name}: {rows}, read into memory; the file itself was not kept. Choose the column and start."
+        sheet = f", sheet '{table.sheet}'" if table.sheet else ""
+        sentence = (
+            f"{table.name}{sheet}: {rows}, read into memory; the file itself was not kept. Choose the column and start."
+        )
         return table, None, column, show.notice(sentence, "hint")
 
     def run(

@@ -30,10 +30,12 @@ class Table:
     Args:
         name: Its file name.
         columns: Texts of each column that holds texts, all of one length.
+        sheet: Which of a workbook's sheets was taken, where there are several.
     """
 
     name: str
     columns: dict[str, list[str]]
+    sheet: str | None = None
 
     @property
     def rows(self) -> int:
@@ -77,7 +79,9 @@ def read_table(name: str, data: bytes, column_names: Sequence[str] | None = None
             f"'{shown}' has a column name of over {MAX_NAME} characters: write a line with a name for each column at "
             "its top."
         )
-    return Table(shown, {name: [text or "" for text in column.to_pylist()] for name, column in texts.items()})
+    columns = {name: [text or "" for text in column.to_pylist()] for name, column in texts.items()}
+    sheet = (table.schema.metadata or {}).get(b"sheet")
+    return Table(shown, columns, sheet and sheet.decode())
 
 
 def texts_of(table: Table, column: str | None) -> list[str]:

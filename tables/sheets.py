@@ -32,7 +32,8 @@ def read_sheet(source: Source, given: Sequence[str] | None, limits: Limits) -> p
         limits: Of rows, columns, and of what is unpacked.
 
     Returns:
-        Columns of strings, with null for an empty cell; whole numbers have no point, dates are as in ISO 8601.
+        Columns of strings, with null for an empty cell; whole numbers have no point, dates are as in ISO 8601. Where
+        one of several sheets was chosen here, the metadata have its name under `sheet`.
 
     Raises:
         TableError: it is no workbook, has no such sheet, or holds too much.
@@ -56,7 +57,9 @@ def read_sheet(source: Source, given: Sequence[str] | None, limits: Limits) -> p
     names, header = name_columns(source.shown, rows[0], rows[1:1000], given)
     check_names(source.shown, names)
     limits.check_rows(source.shown, len(rows) - header)
-    return strings(names, rows[1:] if header else rows)
+    table = strings(names, rows[1:] if header else rows)
+    chosen = source.part is None and len(book.sheet_names) > 1
+    return table.replace_schema_metadata({"sheet": sheet.name}) if chosen else table
 
 
 def _choose(source: Source, book: CalamineWorkbook) -> CalamineSheet:

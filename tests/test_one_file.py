@@ -35,6 +35,12 @@ OWN = {
         {"text_column": "note", "label_column": "joy,anger"},
     ),
     "names in a cell, packed": ("a.csv.gz", gzip.compress(table(joined(";"))), {}),
+    "a first line that names Excel's separator": ("a.csv", b"sep=;\r\n" + table(joined(","), ";", "\r\n"), {}),
+    "a workbook of two sheets": (
+        "b.xlsx",
+        xlsx(Posts=[["comment", "emotion"], *zip(TEXTS, ONE, strict=True)], About=[["b"], ["c"]]),
+        {},
+    ),
     "a workbook": ("a.xlsx", xlsx(Posts=[["comment", "emotion"], *zip(TEXTS, ONE, strict=True)]), {}),
     "a database": ("a.db", sqlite(posts=pd.DataFrame({"utterance": TEXTS, "emotion": ONE})), {}),
     "EmpatheticDialogues": (

@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("playwright.sync_api")
 from tests.app.pages import expect, open_many, settle, tab_to, upload
+from tests.tables.files import xlsx
 
 pytestmark = pytest.mark.browser
 
@@ -84,6 +85,14 @@ def test_a_file_without_a_header_gets_the_names_that_were_typed_before(page, tmp
     upload(page, file)
     page.wait_for_selector("#status .hint:has-text('train.txt: 3 rows')")
     expect(page.locator("#column input")).to_have_value("said")
+
+
+def test_the_page_says_which_sheet_of_a_workbook_was_taken(page, tmp_path):
+    file = tmp_path / "two.xlsx"
+    file.write_bytes(xlsx(First=[["text"], ["so glad"]], Second=[["text"], ["no"]]))
+    open_many(page)
+    upload(page, file)
+    page.wait_for_selector("#status .hint:has-text(\"two.xlsx, sheet 'First': 1 row\")")
 
 
 def test_a_bad_upload_is_a_sentence_on_the_page(page, tmp_path):
