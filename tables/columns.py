@@ -50,7 +50,7 @@ def strings_of(table: pa.Table) -> dict[str, pa.ChunkedArray]:
 
 def likely_texts(columns: Mapping[str, Sequence[str | None]]) -> list[str]:
     """Columns of strings that may be meant, the likeliest first; one alone, or with a usual name, leaves no doubt."""
-    inner = {name.rpartition(".")[2]: name for name in reversed(columns)}
+    inner = {name.rpartition(".")[2]: name for name in reversed(list(columns))}
     named = usual(columns, TEXT_NAMES) or [inner[name] for name in usual(inner, TEXT_NAMES)]
     return named[:1] or [name for name, cells in columns.items() if are_sentences(cells)]
 

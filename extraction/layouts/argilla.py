@@ -69,8 +69,8 @@ class Argilla:
         questions = list(dict.fromkeys(name for row in answers for name, given in row.items() if given))
         question = wanted.label_column or _only(questions, table.source)
         keys = list(dict.fromkeys(key for row in fields for key in row))
-        given = wanted.text_column and wanted.text_column.removeprefix("fields.")
-        text = given or (usual(keys, TEXT_NAMES) or keys or [""])[0]
+        named = wanted.text_column and wanted.text_column.removeprefix("fields.")
+        text = named or (usual(keys, TEXT_NAMES) or keys or [""])[0]
         cells = []
         for row in answers:
             given = row.get(question) or []
