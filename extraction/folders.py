@@ -11,6 +11,7 @@ import pyarrow as pa
 from datasets import Dataset, DatasetDict, concatenate_datasets, load_from_disk
 
 from common.errors import DataError
+from tables.errors import refusing
 
 from .corpora import read_corpus_folder
 from .files import SUFFIXES, read_file
@@ -78,13 +79,9 @@ def _by_split(files: list[Path], folder: Path, column_names: Sequence[str] | Non
 
 
 def _load_saved(folder: Path) -> DatasetDict:
-    try:
+    what, cure = f"The save_to_disk folder '{folder}' cannot be read", "Save it again, or give its data as CSV."
+    with refusing(what, cure, OSError, ValueError, KeyError, pa.ArrowException):
         loaded = load_from_disk(str(folder))
-    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-        raise DataError(
-            f"The save_to_disk folder '{folder}' cannot be read ({type(error).__name__}: {str(error)[:120]}). Save it "
-            "again, or give its data as CSV, JSON lines or Parquet."
-        ) from None
     return rename_splits(loaded if isinstance(loaded, DatasetDict) else {"train": loaded}, str(folder))
 
 
@@ -150,10 +147,6 @@ def _read_shards(split: str, files: list[Path], column_names: Sequence[str] | No
                 f"'{file}' has the columns {part.column_names}, but '{files[0].name}' has {splits[0].column_names}: "
                 "expected the same in all files of a split."
             )
-    try:
+    what = f"The columns of '{files[0]}' to '{files[-1].name}' differ in type"
+    with refusing(what, "Give them the same in all files of a split.", ValueError, pa.ArrowException):
         return concatenate_datasets(splits)
-    except (ValueError, pa.ArrowException) as error:
-        raise DataError(
-            f"The columns of '{files[0]}' to '{files[-1].name}' differ in type ({str(error)[:120]}): expected the same "
-            "in all files of a split."
-        ) from None

@@ -14,7 +14,7 @@ import pyarrow.types as pt
 from .arrow_files import is_text
 from .columns import FIRST_ROWS, first_strings
 from .dialect import Dialect, find_dialect
-from .errors import TableError
+from .errors import TableError, refusing
 from .json_files import is_line_by_line, names_of, parse_object, value_of
 from .json_values import to_table
 from .lines import Lines
@@ -52,8 +52,8 @@ def first_texts(file: Path, column_names: Sequence[str] | None) -> dict[str, lis
             whole = [cells for cells in rows[dialect.header :] if len(cells) == len(dialect.columns)]
             return {name: [cells[place] for cells in whole] for place, name in enumerate(dialect.columns)}
         lines = (line for line in Lines(stream, source) if line.strip())
-        rows = [parse_object(source, line, number) for number, line in enumerate(islice(lines, FIRST_ROWS), start=1)]
-        return first_strings(to_table(rows))
+        records = [parse_object(source, line, number) for number, line in enumerate(islice(lines, FIRST_ROWS), start=1)]
+        return first_strings(to_table(records))
 
 
 @dataclass
@@ -137,20 +137,17 @@ class Pieces:
         return TableError(f"'{self.file}' has changed while it was read. Start again when nobody writes to it.")
 
     def _check_parquet(self) -> Iterator[tuple[int, int]]:
-        try:
-            with self.file.open("rb") as stream, pq.ParquetFile(stream) as parquet:
-                schema, rows = parquet.schema_arrow, parquet.metadata.num_rows
-                stream.seek(-8, 2)
-                length = int.from_bytes(stream.read(4), "little")
-                stream.seek(-8 - length, 2)
-                self.digest = hashlib.sha256(stream.read()).hexdigest()
-        except PermissionError:
-            raise
-        except (pa.ArrowException, OSError) as error:
-            raise TableError(
-                f"The file '{self.file}' cannot be read as Parquet ({str(error).splitlines()[0][:120]}). Write it "
-                "again."
-            ) from None
+        what = f"The file '{self.file}' cannot be read as Parquet"
+        with (
+            refusing(what, "Write it again.", pa.ArrowException, OSError),
+            self.file.open("rb") as stream,
+            pq.ParquetFile(stream) as parquet,
+        ):
+            schema, rows = parquet.schema_arrow, parquet.metadata.num_rows
+            stream.seek(-8, 2)
+            length = int.from_bytes(stream.read(4), "little")
+            stream.seek(-8 - length, 2)
+            self.digest = hashlib.sha256(stream.read()).hexdigest()
         self.columns = schema.names
         if schema.names.count(self.text_column) == 1:
             kind = schema.field(self.text_column).type

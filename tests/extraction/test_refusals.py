@@ -151,7 +151,9 @@ def test_a_corpus_is_labelled_after_what_the_refusal_advises(fact, files, option
 def advised(file: Path) -> list[str]:
     """What each refusal in a file says, without the parts that differ: its longest fixed words."""
     calls = [node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
-    messages = [call.args[0] for call in calls if getattr(call.func, "id", "") in ("DataError", "TableError")]
+    messages = [
+        call.args[0] for call in calls if getattr(call.func, "id", "") in ("DataError", "TableError", "refusing")
+    ]
     fixed = [
         [part.value for part in ast.walk(message) if isinstance(part, ast.Constant) and isinstance(part.value, str)]
         for message in messages
