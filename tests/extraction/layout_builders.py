@@ -98,8 +98,8 @@ TOXIC_ROWS = [[["toxic", "insult"], [], ["toxic"], []][i % 4] for i in range(ROW
 JIGSAW = {"id": NUMBERS, "comment_text": TEXTS, **bits(TOXIC_ROWS, names=TOXIC)}
 
 
-def raw_goemotions() -> dict[str, bytes]:
-    """Three raters of each comment: two agree, the third chooses something else; a row is unclear to its rater."""
+def raw_goemotions(unclear: bool = False) -> dict[str, bytes]:
+    """Three raters of each comment: two agree, the third chooses something else; a row may be unclear to its rater."""
     about = ["author", "subreddit", "link_id", "parent_id", "created_utc", "rater_id", "example_very_unclear"]
     rows: dict[str, list] = {name: [] for name in ("text", "id", *about, *FOUR, "neutral")}
     for rater in range(3):
@@ -108,6 +108,8 @@ def raw_goemotions() -> dict[str, bytes]:
             said = [text, f"ed{i}", f"writer{i}", "kitchens", f"t3_{i}", f"t1_{i}", 1548381039.0 + i, rater, False]
             for name, value in zip(rows, [*said, *(int(n in chosen) for n in (*FOUR, "neutral"))], strict=True):
                 rows[name].append(value)
+    if not unclear:
+        return {"goemotions_1.csv": table(rows)}
     for name, value in zip(rows, [TEXTS[0], "ed0", "w", "k", "t3_0", "t1_0", 1548381039.0, 9, True], strict=False):
         rows[name].append(value)
     for name in (*FOUR, "neutral"):

@@ -138,7 +138,7 @@ TABLES = [
     Example(
         "GoEmotions, raw, two votes",
         "goemotions_1.csv: text, id, …, rater_id, example_very_unclear, a column per emotion",
-        raw_goemotions(),
+        raw_goemotions(unclear=True),
         single(ONE),
         {"raters": "majority"},
         several=False,
@@ -148,7 +148,7 @@ TABLES = [
     Example(
         "GoEmotions, raw, any vote",
         "the same",
-        raw_goemotions(),
+        raw_goemotions(unclear=True),
         [[n, "neutral"] for n in ONE],
         {"raters": "any", "label_mode": "multi"},
         several=True,
