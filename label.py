@@ -39,7 +39,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--input", required=True, help="A file of any kind that train.py reads, a folder of "
                         "them, a pattern, or file.db::table.")  # fmt: skip
     parser.add_argument("--output", required=True, type=Path, help="Folder for the Parquet parts; new, or to go on in.")
-    parser.add_argument("--text_column", default="text", help="Column with the texts.")
+    parser.add_argument("--text_column", help="Column with the texts (found by name if left out).")
+    parser.add_argument("--label_column", help="As train.py takes it; a corpus is labelled whatever labels it has.")
     parser.add_argument("--id_column", help="Column with the rows' ids (rows are numbered from 0 if left out).")
     parser.add_argument("--column_names", nargs="+", help="Names of the columns, where the first line has none.")
     parser.add_argument("--top_k", type=int, help="So many best labels, in place of those that reach their threshold.")
@@ -86,6 +87,7 @@ def main(argv: list[str]) -> None:
         column_names=options.column_names,
     )
     print(f"{options.input}: {corpus.rows:,} rows in {len(corpus.files):,} file(s), {len(corpus.parts):,} part(s)")
+    print(f"texts: '{corpus.text_column}'")
     options.output.mkdir(parents=True, exist_ok=True)
     with try_lock(options.output / LOCK) as held:
         if not held:
@@ -129,7 +131,7 @@ def label(options: argparse.Namespace, model: ModelFacts, corpus: Corpus) -> Non
             model=model,
             layout=layout,
             folder=options.output.resolve(),
-            text_column=options.text_column,
+            text_column=corpus.text_column,
             id_column=options.id_column,
             top_k=options.top_k or (None if options.threshold is not None else "predicted"),
             threshold=options.threshold,

@@ -57,15 +57,18 @@ class ManyTexts:
         self.reader = reader
         self.folder = folder
 
-    def upload(self, file: dict | None) -> tuple:
+    def upload(self, file: dict | None, column_names: str) -> tuple:
         """An upload becomes a table in memory: table, empty file field, column choice, a sentence."""
         try:
-            table = take_upload(file)
+            table = take_upload(file, column_names)
         except RefusalError as refusal:
             return None, None, gr.update(visible=False), show.notice(str(refusal))
         column = gr.update(choices=list(table.columns), value=table.likely_column(), visible=True)
         rows = f"{table.rows:,} row{'s' if table.rows != 1 else ''}"
-        sentence = f"{table.name}: {rows}, read into memory; the file itself was not kept. Choose the column and start."
+        sheet = f", sheet '{table.sheet}'" if table.sheet else ""
+        sentence = (
+            f"{table.name}{sheet}: {rows}, read into memory; the file itself was not kept. Choose the column and start."
+        )
         return table, None, column, show.notice(sentence, "hint")
 
     def run(
@@ -128,10 +131,12 @@ class ManyTexts:
         sentence = show.notice("Cancelled. Nothing was kept.", "hint")
         return sentence, gr.update(interactive=False), gr.update(interactive=True)
 
-    def classify_file(self, file: dict | None, column: str | None, threshold: float | None) -> tuple[dict, str, str]:
+    def classify_file(
+        self, file: dict | None, column: str | None, threshold: float | None, column_names: str | None = None
+    ) -> tuple[dict, str, str]:
         """Read a file: a summary, and the results as CSV and Parquet."""
         try:
-            table = take_upload(file)
+            table = take_upload(file, column_names)
             limit = check_threshold(threshold)
             column = column or table.likely_column()
             texts = texts_of(table, column)
@@ -164,6 +169,13 @@ class ManyTexts:
                     height=150,
                     elem_id="file",
                 )
+                with gr.Accordion("The file's first line names no columns", open=False, elem_id="no-header"):
+                    names = gr.Textbox(
+                        label="Names of its columns, before you choose it",
+                        placeholder="text, label",
+                        max_lines=1,
+                        elem_id="column-names",
+                    )
                 gr.HTML(show.render("file_limits", rows=MAX_ROWS, megabytes=MAX_MEGABYTES, characters=MAX_CHARACTERS))
                 column = gr.Dropdown(label="Column with the texts", visible=False, elem_id="column")
                 with gr.Row():
@@ -190,7 +202,7 @@ class ManyTexts:
 
         private: dict[str, Any] = {"api_visibility": "private"}
         # Without gradio's own reading of the file, which would leave a copy on the disk.
-        file.upload(self.upload, file, [held, file, column, status], preprocess=False, **private)
+        file.upload(self.upload, [file, names], [held, file, column, status], preprocess=False, **private)
         at_once: dict[str, Any] = {"show_progress": "hidden", "queue": False, **private}
         lines.input(lambda: (None, gr.update(visible=False)), None, [held, column], **at_once)
         run = go.click(
@@ -210,10 +222,11 @@ class ManyTexts:
             api_file = gr.File(label="file", file_types=list(KINDS))
             api_column = gr.Textbox(label="column", value="")
             api_threshold = gr.Number(label="threshold", value=None)
+            api_names = gr.Textbox(label="column_names", value="")
             outputs = [gr.JSON(label="summary"), gr.File(label="csv"), gr.File(label="parquet")]
             gr.Button().click(
                 self.classify_file,
-                [api_file, api_column, api_threshold],
+                [api_file, api_column, api_threshold, api_names],
                 outputs,
                 preprocess=False,
                 api_name="classify_file",

@@ -1,10 +1,12 @@
 """Uploads: files that `tables` reads, within the demo's limits, as columns of texts, or refused in a sentence."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tables import SUFFIXES, TEXT_NAMES, Limits, TableError
+from tables import SUFFIXES, Limits, TableError
 from tables import read_table as read_any
+from tables.columns import likely_texts, strings_of
 
 from .limits import MAX_CHARACTERS, MAX_MEGABYTES, MAX_ROWS, RefusalError, whole_signs
 
@@ -28,10 +30,12 @@ class Table:
     Args:
         name: Its file name.
         columns: Texts of each column that holds texts, all of one length.
+        sheet: Which of a workbook's sheets was taken, where there are several.
     """
 
     name: str
     columns: dict[str, list[str]]
+    sheet: str | None = None
 
     @property
     def rows(self) -> int:
@@ -40,19 +44,19 @@ class Table:
 
     def likely_column(self) -> str:
         """The column that most likely holds the texts: one with a usual name, else the one with the longest entries."""
-        by_name = {column.strip().lower(): column for column in self.columns}
-        for name in TEXT_NAMES:
-            if name in by_name:
-                return by_name[name]
+        found = likely_texts(self.columns)
+        if len(found) == 1:
+            return found[0]
         return max(self.columns, key=lambda column: sum(map(len, self.columns[column])))
 
 
-def read_table(name: str, data: bytes) -> Table:
+def read_table(name: str, data: bytes, column_names: Sequence[str] | None = None) -> Table:
     """Read an uploaded file.
 
     Args:
         name: File name; its extension says what it is.
         data: Its bytes.
+        column_names: Names of its columns, where its first line is a row of data.
 
     Returns:
         The columns that hold texts, "" where there is none.
@@ -64,10 +68,10 @@ def read_table(name: str, data: bytes) -> Table:
     if len(data) > MAX_MEGABYTES * 2**20:
         raise RefusalError(f"'{shown}' has {len(data) / 2**20:.1f} MB; up to {MAX_MEGABYTES} MB are read here.")
     try:
-        table = read_any(data, shown, limits=LIMITS)
+        table = read_any(data, shown, column_names=column_names, limits=LIMITS)
     except TableError as error:
         raise RefusalError(str(error)) from None
-    texts = [field.name for field in table.schema if field.type in ("string", "large_string")]
+    texts = strings_of(table)
     if not texts:
         raise RefusalError(f"'{shown}' has no column of texts: its columns are {', '.join(table.column_names)[:300]}.")
     if any(len(column) > MAX_NAME for column in texts):
@@ -75,7 +79,9 @@ def read_table(name: str, data: bytes) -> Table:
             f"'{shown}' has a column name of over {MAX_NAME} characters: write a line with a name for each column at "
             "its top."
         )
-    return Table(shown, {column: [text or "" for text in table[column].to_pylist()] for column in texts})
+    columns = {name: [text or "" for text in column.to_pylist()] for name, column in texts.items()}
+    sheet = (table.schema.metadata or {}).get(b"sheet")
+    return Table(shown, columns, sheet and sheet.decode())
 
 
 def texts_of(table: Table, column: str | None) -> list[str]:

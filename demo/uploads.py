@@ -48,11 +48,12 @@ class JustUploaded:
 just_uploaded = JustUploaded()
 
 
-def take_upload(upload: dict | None) -> Table:
+def take_upload(upload: dict | None, column_names: str | None = None) -> Table:
     """Read an upload into memory and remove it from the disk at once.
 
     Args:
         upload: What gradio says of a file that it has found to be this visitor's upload: `path` and `orig_name`.
+        column_names: Names of its columns, separated by commas, where its first line is a row of data.
 
     Raises:
         RefusalError: there is no upload, or it cannot be read.
@@ -65,4 +66,4 @@ def take_upload(upload: dict | None) -> Table:
         data = just_uploaded.take(path)
     except FileNotFoundError:
         raise RefusalError(f"'{name[:80]}' is no longer here, as uploads are not kept: choose it again.") from None
-    return read_table(name, data)
+    return read_table(name, data, [part.strip() for part in (column_names or "").split(",") if part.strip()] or None)

@@ -71,19 +71,14 @@ class DataArguments:
 
     def load(self) -> LoadedData:
         """The data set that these arguments name, see [`extraction.sources.load_source`]."""
+        alike = ("text_column", "label_column", "label_separator", "label_mode", "max_rows", "raters", "column_names")
         return load_source(
             self.dataset,
-            text_column=self.text_column,
-            label_column=self.label_column,
-            label_separator=self.label_separator,
-            label_mode=self.label_mode,  # type: ignore[arg-type]
             config_name=self.dataset_config,
             revision=self.dataset_revision,
-            max_rows=self.max_rows,
             label_names=self.names,
-            raters=self.raters,  # type: ignore[arg-type]
-            column_names=self.column_names,
             seed=self.split_seed,
+            **{name: getattr(self, name) for name in alike},
         )
 
 

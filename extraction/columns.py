@@ -167,6 +167,7 @@ def _join(table: Table, taken: Taken, raters: Raters | None, reading: Reading) -
     for row in unclear:
         taken.labels[row] = None
     if unclear:
+        taken.several = taken.several and any(names is not None and len(names) != 1 for names in taken.labels)
         note(f"{len(unclear)} row(s) that their rater found unclear have no label.")
     rows = set(range(table.num_rows))
     keys = text_keys(table, taken.texts)

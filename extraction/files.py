@@ -6,8 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 from datasets import Dataset
 
-from common.errors import DataError
 from tables import SUFFIXES, read_table
+from tables.errors import refusing
 
 
 def read_file(file: Path, column_names: Sequence[str] | None = None) -> Dataset:
@@ -20,15 +20,9 @@ def read_file(file: Path, column_names: Sequence[str] | None = None) -> Dataset:
     Raises:
         DataError: the file cannot be read as what its name says, or a column has no place in a data set.
     """
-    try:
+    what, cure = f"The columns of '{file}' cannot be used as they are", "Keep only the columns with texts and labels."
+    with refusing(what, cure, ValueError, TypeError, NotImplementedError, pa.ArrowException):
         return Dataset(read_table(file, column_names=column_names))
-    except DataError:
-        raise
-    except (ValueError, TypeError, NotImplementedError, pa.ArrowException) as error:
-        raise DataError(
-            f"The columns of '{file}' cannot be used as they are ({str(error).splitlines()[0][:120]}): expected "
-            "strings, numbers and lists of them. Keep only the columns with texts and labels."
-        ) from None
 
 
 __all__ = ["SUFFIXES", "read_file"]

@@ -11,9 +11,9 @@ import pyarrow as pa
 from datasets import Dataset, DatasetDict, concatenate_datasets, load_from_disk
 
 from common.errors import DataError
+from tables.errors import refusing
 
-from .corpora import read_corpus_file, read_corpus_folder
-from .corpora.fasttext import fits as is_fasttext
+from .corpora import read_corpus_folder
 from .files import SUFFIXES, read_file
 from .names_beside import FILES as NAMES_FILES
 from .split_names import rename_splits, split_of
@@ -78,24 +78,10 @@ def _by_split(files: list[Path], folder: Path, column_names: Sequence[str] | Non
     return DatasetDict({split: _read_split(split, shards, column_names) for split, shards in by_split.items()})
 
 
-def read_any(file: Path, column_names: Sequence[str] | None = None) -> Dataset:
-    """A file: a table, or a corpus of its own layout.
-
-    Raises:
-        DataError: it cannot be read as what it looks like.
-    """
-    corpus = read_corpus_file(file)
-    return read_file(file, column_names) if corpus is None else corpus
-
-
 def _load_saved(folder: Path) -> DatasetDict:
-    try:
+    what, cure = f"The save_to_disk folder '{folder}' cannot be read", "Save it again, or give its data as CSV."
+    with refusing(what, cure, OSError, ValueError, KeyError, pa.ArrowException):
         loaded = load_from_disk(str(folder))
-    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-        raise DataError(
-            f"The save_to_disk folder '{folder}' cannot be read ({type(error).__name__}: {str(error)[:120]}). Save it "
-            "again, or give its data as CSV, JSON lines or Parquet."
-        ) from None
     return rename_splits(loaded if isinstance(loaded, DatasetDict) else {"train": loaded}, str(folder))
 
 
@@ -108,7 +94,7 @@ def _data_files(folder: Path, pattern: str) -> list[Path]:
 def _is_data(file: Path) -> bool:
     if file.name.lower() in NAMES_FILES or file.stem.lower() in ("readme", "license", "licence"):
         return False
-    return file.suffix.lower() in SUFFIXES or (file.suffix.lower() in (".train", ".valid") and is_fasttext(file))
+    return file.suffix.lower() in SUFFIXES
 
 
 def _read_split(split: str, files: list[Path], column_names: Sequence[str] | None) -> Dataset:
@@ -117,7 +103,7 @@ def _read_split(split: str, files: list[Path], column_names: Sequence[str] | Non
     if len(files) == 2 and len(labels) == 1:
         texts = next(file for file in files if file not in labels)
         if labels[0].stem.lower() == f"{texts.stem.lower()}_labels":
-            return _joined_by_id(read_any(texts), read_any(labels[0]), texts, labels[0])
+            return _joined_by_id(read_file(texts), read_file(labels[0]), texts, labels[0])
     return _read_shards(split, files, column_names)
 
 
@@ -139,7 +125,7 @@ def _joined_by_id(texts: Dataset, labels: Dataset, texts_file: Path, labels_file
 def _read_shards(split: str, files: list[Path], column_names: Sequence[str] | None) -> Dataset:
     """One file, or all the files of one numbered set such as `train-00000-of-00002.parquet`."""
     if len(files) == 1 and not SHARD.search(files[0].stem):
-        return read_any(files[0], column_names)
+        return read_file(files[0], column_names)
     numbered = [SHARD.search(file.stem) for file in files]
     stems = {file.with_name(SHARD.sub("", file.stem) + file.suffix) for file in files}
     totals = {int(match[2]) for match in numbered if match}
@@ -154,17 +140,13 @@ def _read_shards(split: str, files: list[Path], column_names: Sequence[str] | No
             f"The {split} split in '{files[0].parent}' has {len(files)} of its {total} files, such as "
             f"'{files[0].name}': expected all of them. Copy the missing ones."
         )
-    splits = [read_any(file, column_names) for file in files]
+    splits = [read_file(file, column_names) for file in files]
     for file, part in zip(files, splits, strict=True):
         if set(part.column_names) != set(splits[0].column_names):
             raise DataError(
                 f"'{file}' has the columns {part.column_names}, but '{files[0].name}' has {splits[0].column_names}: "
                 "expected the same in all files of a split."
             )
-    try:
+    what = f"The columns of '{files[0]}' to '{files[-1].name}' differ in type"
+    with refusing(what, "Give them the same in all files of a split.", ValueError, pa.ArrowException):
         return concatenate_datasets(splits)
-    except (ValueError, pa.ArrowException) as error:
-        raise DataError(
-            f"The columns of '{files[0]}' to '{files[-1].name}' differ in type ({str(error)[:120]}): expected the same "
-            "in all files of a split."
-        ) from None

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
-from typing import get_args
+from typing import cast, get_args
 
 import datasets
 import huggingface_hub.constants
@@ -17,7 +17,7 @@ from tables import split_part
 
 from .columns import LabelMode, normalise
 from .files import SUFFIXES, read_file
-from .folders import read_any, read_folder, read_pattern
+from .folders import read_folder, read_pattern
 from .names_beside import find_names
 from .raters import Raters
 from .reading import LoadedData
@@ -89,7 +89,7 @@ def load_source(
     raw = split_by_column(raw, source)
     path = Path(source).expanduser()
     local = source != "sample" and path.exists()
-    names_beside = find_names(path if path.is_dir() else path.parent) if local else None
+    names_beside = find_names(path if path.is_dir() else path.parent) if local and not label_names else None
     data = normalise(
         raw, source, text_column, label_column, label_separator, label_mode, max_rows, label_names, raters, names_beside
     )
@@ -103,10 +103,9 @@ def _load(
     if source == "sample":
         return DatasetDict({name: read_file(SAMPLE / f"{name}.jsonl") for name in ("train", "validation", "test")})
     whole = Path(source).expanduser()
-    path, part = split_part(whole)
+    path, _ = split_part(whole)
     if source and path.is_file():
-        read = read_any if part is None else read_file
-        return DatasetDict({"train": read(whole, column_names)})
+        return DatasetDict({"train": read_file(whole, column_names)})
     if "*" in source:
         return read_pattern(source, column_names)
     if source and path.is_dir():
@@ -146,9 +145,7 @@ def _load_from_hub(path: str, **options: str) -> DatasetDict:
             f"{str(error).splitlines()[0][:300] if str(error) else ''}. Check the id, give --dataset_config or "
             "--dataset_revision, or use a local file."
         ) from error
-    if not isinstance(loaded, DatasetDict):
-        raise DataError(f"The data set '{path}' has no splits: expected at least train.")
-    return rename_splits(loaded, path)
+    return rename_splits(cast(DatasetDict, loaded), path)
 
 
 @contextmanager

@@ -24,12 +24,15 @@ SPLIT_NAMES = {
 def split_of(file: Path, folder: Path) -> str | None:
     """`train.csv`, `train-00000-of-00002.parquet`, `my_data.train.csv` and `train/eng.csv` all name their split."""
     stem = file.stem if file.suffix.lower() not in (".train", ".valid") else file.name
-    for part in (stem, *reversed(file.relative_to(folder).parts[:-1])):
-        words = re.split(r"[-_.\s]+", re.sub(r"held[-_ ]out", "heldout", part.lower()))
-        found = next((SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES), None)
-        if found is not None:
-            return found
-    return None
+    parts = (stem, *reversed(file.relative_to(folder).parts[:-1]))
+    return next((found for found in map(split_in, parts) if found is not None), None)
+
+
+def split_in(name: str) -> str | None:
+    """The split that a name holds: `my_data.dev`, `20news-bydate-train`, `trainingdata-all`."""
+    words = re.split(r"[-_.\s]+", re.sub(r"held[-_ ]out", "heldout", name.lower()))
+    words += [word.removesuffix("data") for word in words]
+    return next((SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES), None)
 
 
 def rename_splits(splits: Mapping[str, Dataset], source: str) -> DatasetDict:

@@ -22,7 +22,7 @@ def copy_as_parquet(file: Path, columns: Sequence[str], folder: Path, column_nam
 
     Args:
         file: Any file that `tables` reads, `file.db::table` among them.
-        columns: The columns that are needed; those that it lacks are left out.
+        columns: The columns that are needed, `data.text` among them; those that it lacks are left out.
         folder: Where the copy goes; made if missing.
         column_names: Names of the file's columns, where its first line is a row of data.
 
@@ -42,6 +42,8 @@ def copy_as_parquet(file: Path, columns: Sequence[str], folder: Path, column_nam
     if copy.exists():
         return copy
     table = read_table(file, column_names=column_names)
+    if not set(columns) <= {*table.column_names}:
+        table = table.flatten()
     found = [name for name in columns if name in table.column_names]
     if not found:
         raise DataError(

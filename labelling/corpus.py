@@ -10,8 +10,9 @@ from typing import Any
 import pyarrow as pa
 
 from common.errors import DataError
-from tables import SUFFIXES, split_part
-from tables.pieces import Pieces, can_be_sought
+from tables import SUFFIXES, read_table, split_part
+from tables.columns import find_text, first_strings
+from tables.pieces import Pieces, can_be_sought, first_texts
 
 from .copies import copy_as_parquet
 
@@ -113,7 +114,7 @@ def read(task: dict[str, Any], id_type: pa.DataType) -> Iterator[tuple]:
 
 def open_corpus(
     source: str,
-    text_column: str,
+    text_column: str | None,
     id_column: str | None,
     part_rows: int,
     copies: Path,
@@ -127,7 +128,7 @@ def open_corpus(
     Args:
         source: A file, `file.db::table`, a folder (all its files that can be read, subfolders too), or a pattern such
             as `data/2024-*.parquet`. Files are taken in the order of their names.
-        text_column: Column with the texts.
+        text_column: Column with the texts, or None to find it in the first file that has rows.
         id_column: Column with the ids, or None to number the rows from 0 on.
         part_rows: Rows of a part.
         copies: Folder that is made when there is something to write; all workers must see it.
@@ -137,6 +138,8 @@ def open_corpus(
         DataError: nothing is found, a file cannot be read, or a column is missing; the message says which.
     """
     root, files = find_files(source)
+    if text_column is None:
+        text_column = _find_text(files, column_names)
     corpus = Corpus([file.relative_to(root).as_posix() for file in files], text_column, id_column, part_rows)
     room = 0
     for number, file in enumerate(files):
@@ -165,6 +168,16 @@ def open_corpus(
         types = {file.id_type for file, rows in zip(corpus.files, corpus.counts, strict=True) if rows}
         corpus.id_type = types.pop() if len(types) == 1 else pa.string()
     return corpus
+
+
+def _find_text(files: list[Path], column_names: Sequence[str] | None) -> str:
+    """The column of texts of the first file that is not empty; `text` if there is none."""
+    file = next((file for file in files if split_part(file)[0].stat().st_size), None)
+    if file is None:
+        return "text"
+    if can_be_sought(file):
+        return find_text(str(file), first_texts(file, column_names))
+    return find_text(str(file), first_strings(read_table(file, column_names=column_names)))
 
 
 def _append(pieces: list[Piece], piece: Piece) -> None:

@@ -1,9 +1,8 @@
 """Tables from files, whole or in pieces: one reader for what is trained on, labelled and uploaded."""
 
-from .columns import LABEL_NAMES, TEXT_NAMES
 from .errors import TableError
 from .limits import Limits
 from .reading import read_table
 from .sources import SUFFIXES, split_part
 
-__all__ = ["LABEL_NAMES", "SUFFIXES", "TEXT_NAMES", "Limits", "TableError", "read_table", "split_part"]
+__all__ = ["SUFFIXES", "Limits", "TableError", "read_table", "split_part"]

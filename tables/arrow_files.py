@@ -11,7 +11,7 @@ import pyarrow.types as pt
 
 from .arrow_size import declared_bytes
 from .delimited import check_names
-from .errors import TableError
+from .errors import refusing
 from .limits import Limits
 from .sources import Source
 
@@ -31,19 +31,13 @@ def read_arrow(source: Source, limits: Limits) -> pa.Table:
         TableError: it is no such file, holds too much, or has a column name twice.
     """
     kind = "Parquet" if source.suffix == ".parquet" else "Arrow"
-    try:
+    what, cure = f"The file '{source.shown}' cannot be read as {kind}", "Write it again, or give the data as CSV."
+    with refusing(what, cure, pa.ArrowException, OSError, ValueError, struct.error):
         table = _read_parquet(source, limits) if kind == "Parquet" else _read_ipc(source, limits)
         # Arrow trusts what a file says of the places of texts and categories.
         table.validate(full=True)
         names = table.column_names
         columns = [_plain(source, name, table.column(place), limits) for place, name in enumerate(names)]
-    except (pa.ArrowException, OSError, ValueError, struct.error) as error:
-        if isinstance(error, (TableError, PermissionError)):
-            raise
-        raise TableError(
-            f"The file '{source.shown}' cannot be read as {kind} ({str(error).splitlines()[0][:120]}). Write it again, "
-            "or give the data as CSV or JSON lines."
-        ) from None
     # The metadata say how pandas or `datasets` mean the columns.
     return pa.Table.from_arrays(columns, names=names).replace_schema_metadata(table.schema.metadata)
 

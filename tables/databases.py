@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from .delimited import check_names
-from .errors import TableError, listed
+from .errors import TableError, listed, refusing
 from .json_values import column_name, to_array
 from .limits import Limits
 from .sources import Source
@@ -29,32 +29,29 @@ def read_database(source: Source, limits: Limits) -> pa.Table:
     Raises:
         TableError: it is no database, has no such table, or holds too much.
     """
-    try:
-        with closing(_connect(source)) as database:
-            database.execute("PRAGMA trusted_schema = OFF")
-            database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, min(limits.room(source.size), 2**31 - 1))
-            database.text_factory = lambda content: content.decode("utf-8", "replace")
-            looks = iter(range(LOOKS))
-            database.set_progress_handler(lambda: next(looks, -1) == -1, STEPS)
-            name = _choose(source, database)
-            quoted = name.replace('"', '""')
-            cursor = database.execute(f'SELECT * FROM "{quoted}"')
-            names = [column_name(field[0]) for field in cursor.description]
-            limits.check_columns(source.shown, len(names))
-            check_names(source.shown, names)
-            rows: list[tuple] = []
-            size = 0
-            for row in cursor:
-                rows.append(row)
-                limits.check_rows(source.shown, len(rows))
-                # Cells can be computed, and then hold more than the file does.
-                size += sum(len(cell) for cell in row if isinstance(cell, (str, bytes)))
-                limits.check_unpacked(source.shown, source.size, size)
-    except (sqlite3.Error, OverflowError, MemoryError) as error:
-        raise TableError(
-            f"The file '{source.shown}' cannot be read as an SQLite database ({str(error)[:120]}). Export the table as "
-            "CSV, say with `sqlite3 -csv -header`."
-        ) from None
+    what = f"The file '{source.shown}' cannot be read as an SQLite database"
+    cure = "Export the table as CSV, say with `sqlite3 -csv -header`."
+    kinds = (sqlite3.Error, OverflowError, MemoryError)
+    with refusing(what, cure, *kinds), closing(_connect(source)) as database:
+        database.execute("PRAGMA trusted_schema = OFF")
+        database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, min(limits.room(source.size), 2**31 - 1))
+        database.text_factory = lambda content: content.decode("utf-8", "replace")
+        looks = iter(range(LOOKS))
+        database.set_progress_handler(lambda: next(looks, -1) == -1, STEPS)
+        name = _choose(source, database)
+        quoted = name.replace('"', '""')
+        cursor = database.execute(f'SELECT * FROM "{quoted}"')
+        names = [column_name(field[0]) for field in cursor.description]
+        limits.check_columns(source.shown, len(names))
+        check_names(source.shown, names)
+        rows: list[tuple] = []
+        size = 0
+        for row in cursor:
+            rows.append(row)
+            limits.check_rows(source.shown, len(rows))
+            # Cells can be computed, and then hold more than the file does.
+            size += sum(len(cell) for cell in row if isinstance(cell, (str, bytes)))
+            limits.check_unpacked(source.shown, source.size, size)
     columns = list(zip(*rows, strict=True)) or [()] * len(names)
     return pa.Table.from_arrays([to_array(list(column)) for column in columns], names=names)
 

@@ -1,4 +1,4 @@
-"""Delimited files whole: CSV, TSV, TXT and fastText's lines to columns of strings."""
+"""Delimited files whole: CSV, TSV and TXT to columns of strings."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,11 +8,8 @@ import pyarrow as pa
 from .dialect import find_dialect
 from .errors import TableError, listed
 from .limits import Limits
-from .lines import BYTE_ORDER_MARK, Lines
 from .rows import check_width, iterate_cells
 from .sources import Source
-
-FASTTEXT = "__label__"
 
 
 def read_delimited(source: Source, given: Sequence[str] | None, limits: Limits) -> pa.Table:
@@ -64,40 +61,3 @@ def check_names(shown: str, names: Sequence[str]) -> None:
             f"'{shown}' has the column name(s) {listed(twice)} more than once: {listed(names)}. Rename all but one "
             "of each."
         )
-
-
-def is_fasttext(source: Source) -> bool:
-    """Whether a file's first line begins with a label of fastText's kind."""
-    with source.open() as stream:
-        return stream.read(4096).removeprefix(BYTE_ORDER_MARK).lstrip().startswith(FASTTEXT.encode())
-
-
-def read_fasttext(source: Source, limits: Limits) -> pa.Table:
-    """Read lines such as `__label__joy __label__pride what was said`.
-
-    Returns:
-        Columns `text` and `labels`, a list of the labels at the beginning of each line.
-
-    Raises:
-        TableError: it is not UTF-8.
-    """
-    texts: list[str] = []
-    labels: list[list[str]] = []
-    with source.open() as stream:
-        for line in Lines(stream, source):
-            if not line.strip():
-                continue
-            rest, found = line.strip(), []
-            while rest.startswith(FASTTEXT):
-                label, _, rest = rest.partition(" ")
-                found.append(label.removeprefix(FASTTEXT))
-                rest = rest.lstrip()
-            texts.append(rest)
-            labels.append(found)
-            limits.check_rows(source.shown, len(texts))
-    return pa.table(
-        {
-            "text": pa.array([text or None for text in texts], pa.string()),
-            "labels": pa.array(labels, pa.list_(pa.string())),
-        }
-    )

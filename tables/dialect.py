@@ -12,8 +12,8 @@ from .lines import BYTE_ORDER_MARK
 from .rows import Row, iterate_cells
 from .sources import Source, check_text
 
-# The likeliest first.
-DELIMITERS = {".csv": ",;\t|", ".tsv": "\t,;|", ".txt": "\t,;|"}
+# The likeliest first, in a .csv file and in any other.
+COMMAS_FIRST, TABS_FIRST = ",;\t|", "\t,;|"
 # Bytes from which the delimiter is found, and rows from which it is judged whether the first line is a header.
 SAMPLE_BYTES = 1 << 18
 SAMPLE_ROWS = 1000
@@ -66,7 +66,8 @@ def find_dialect(source: Source, given: Sequence[str] | None) -> Dialect:
             dialect.delimiter, dialect.skipped = first[4], 1
             dialect.start = sample.index(b"\n") + 1 if b"\n" in sample else len(sample)
         else:
-            dialect.delimiter = find_delimiter(text, DELIMITERS[source.suffix], lines=source.suffix == ".txt")
+            candidates = COMMAS_FIRST if source.suffix == ".csv" else TABS_FIRST
+            dialect.delimiter = find_delimiter(text, candidates, lines=source.suffix not in (".csv", ".tsv"))
         # Many files with tabs have quotes that belong to their texts: these need no quotes.
         plain = dialect.delimiter == "" or (dialect.delimiter == "\t" and _is_even(source, dialect))
         dialect.quoted = not plain

@@ -52,9 +52,31 @@ def read_json(source: Source, limits: Limits) -> pa.Table:
             f"Record {wrong} of '{source.shown}' is {str(records[wrong - 1])[:60]!r}: expected an object such as "
             '{"text": "...", "label": "joy"}.'
         )
-    table_columns = {name for record in records for name in record}
-    limits.check_columns(source.shown, len(table_columns))
+    if limits.flat:
+        records = [_flat(record) for record in records]
+    limits.check_columns(source.shown, len({name for record in records for name in record}))
     return to_table(records)
+
+
+def names_of(record: dict[str, Any]) -> list[str]:
+    """Keys of an object, and those of the objects in it: `{"data": {"text": …}}` has `data` and `data.text`."""
+    inner = [f"{name}.{key}" for name, value in record.items() if isinstance(value, dict) for key in value]
+    return [*record, *inner]
+
+
+def value_of(record: dict[str, Any], name: str) -> Any:
+    """The value of one of `names_of`; None where it is missing."""
+    if name in record or "." not in name:
+        return record.get(name)
+    outer = next((outer for outer in record if name.startswith(f"{outer}.")), None)
+    inner = record[outer] if outer is not None else None
+    return inner.get(name[len(str(outer)) + 1 :]) if isinstance(inner, dict) else None
+
+
+def _flat(record: dict[str, Any]) -> dict[str, Any]:
+    """An object without lists, the values of the objects in it beside its own."""
+    values = {name: value_of(record, name) for name in names_of(record)}
+    return {name: value for name, value in values.items() if not isinstance(value, (dict, list))}
 
 
 def parse_object(source: Source, line: str, number: int) -> dict:

@@ -12,11 +12,13 @@ import pyarrow.parquet as pq
 import pyarrow.types as pt
 
 from .arrow_files import is_text
-from .delimited import is_fasttext
+from .columns import FIRST_ROWS, first_strings
 from .dialect import Dialect, find_dialect
-from .errors import TableError
-from .json_files import is_line_by_line, parse_object
+from .errors import TableError, refusing
+from .json_files import is_line_by_line, names_of, parse_object, value_of
+from .json_values import to_table
 from .lines import Lines
+from .reading import is_corpus
 from .rows import check_width, iterate_cells
 from .sources import DELIMITED, JSON, Source, check_text, split_part
 
@@ -30,9 +32,28 @@ def can_be_sought(file: Path) -> bool:
         return False
     suffix = file.suffix.lower()
     source = Source(str(file), suffix, file)
-    if suffix in DELIMITED:
-        return not is_fasttext(source)
-    return suffix == ".parquet" or (suffix in JSON and is_line_by_line(source))
+    if suffix == ".parquet":
+        return True
+    return not is_corpus(source) and (suffix in DELIMITED or (suffix in JSON and is_line_by_line(source)))
+
+
+def first_texts(file: Path, column_names: Sequence[str] | None) -> dict[str, list[str | None]]:
+    """Columns of strings of a file that can be sought: of its first rows, enough to tell which one holds the texts."""
+    source = Source(str(file), file.suffix.lower(), file)
+    with source.open() as stream:
+        if source.suffix == ".parquet":
+            with pq.ParquetFile(stream) as parquet:
+                names = [field.name for field in parquet.schema_arrow if is_text(field.type)]
+                batch = next(parquet.iter_batches(FIRST_ROWS, columns=names), None)
+                return {name: batch.column(name).to_pylist() if batch else [] for name in names}
+        if source.suffix in DELIMITED:
+            dialect = find_dialect(source, column_names)
+            rows = [row.cells for row in islice(iterate_cells(stream, source, dialect), FIRST_ROWS)]
+            whole = [cells for cells in rows[dialect.header :] if len(cells) == len(dialect.columns)]
+            return {name: [cells[place] for cells in whole] for place, name in enumerate(dialect.columns)}
+        lines = (line for line in Lines(stream, source) if line.strip())
+        records = [parse_object(source, line, number) for number, line in enumerate(islice(lines, FIRST_ROWS), start=1)]
+        return first_strings(to_table(records))
 
 
 @dataclass
@@ -116,20 +137,17 @@ class Pieces:
         return TableError(f"'{self.file}' has changed while it was read. Start again when nobody writes to it.")
 
     def _check_parquet(self) -> Iterator[tuple[int, int]]:
-        try:
-            with self.file.open("rb") as stream, pq.ParquetFile(stream) as parquet:
-                schema, rows = parquet.schema_arrow, parquet.metadata.num_rows
-                stream.seek(-8, 2)
-                length = int.from_bytes(stream.read(4), "little")
-                stream.seek(-8 - length, 2)
-                self.digest = hashlib.sha256(stream.read()).hexdigest()
-        except PermissionError:
-            raise
-        except (pa.ArrowException, OSError) as error:
-            raise TableError(
-                f"The file '{self.file}' cannot be read as Parquet ({str(error).splitlines()[0][:120]}). Write it "
-                "again."
-            ) from None
+        what = f"The file '{self.file}' cannot be read as Parquet"
+        with (
+            refusing(what, "Write it again.", pa.ArrowException, OSError),
+            self.file.open("rb") as stream,
+            pq.ParquetFile(stream) as parquet,
+        ):
+            schema, rows = parquet.schema_arrow, parquet.metadata.num_rows
+            stream.seek(-8, 2)
+            length = int.from_bytes(stream.read(4), "little")
+            stream.seek(-8 - length, 2)
+            self.digest = hashlib.sha256(stream.read()).hexdigest()
         self.columns = schema.names
         if schema.names.count(self.text_column) == 1:
             kind = schema.field(self.text_column).type
@@ -173,8 +191,8 @@ class Pieces:
             for line in lines:
                 if line.strip():
                     row = parse_object(self.source, line, lines.number)
-                    columns.update(dict.fromkeys(row))
-                    value = row.get(self.id_column) if self.id_column else None
+                    columns.update(dict.fromkeys(names_of(row)))
+                    value = value_of(row, self.id_column) if self.id_column else None
                     whole = whole and (value is None or (type(value) is int and -(2**63) <= value < 2**63))
                     yield begin, 1
                 begin = lines.end
@@ -216,4 +234,4 @@ class Pieces:
             for line in lines:
                 if line.strip():
                     row = parse_object(self.source, line, lines.number)
-                    yield (row.get(self.id_column) if self.id_column else None), row.get(self.text_column)
+                    yield (value_of(row, self.id_column) if self.id_column else None), value_of(row, self.text_column)

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from . import dialogues, empathetic, fasttext
 from .arrow_files import read_arrow
 from .databases import read_database
-from .delimited import is_fasttext, read_delimited, read_fasttext
+from .delimited import read_delimited
 from .errors import TableError, listed
 from .json_files import read_json
 from .limits import Limits
@@ -16,6 +17,8 @@ from .sources import DELIMITED, JSON, SQLITE, Source, open_source
 
 # The formats whose first line may be a row of data.
 NAMED_BY_FIRST_LINE = (*DELIMITED, ".xlsx")
+# Corpora whose files have a layout of their own, whatever their suffix says.
+CORPORA = (fasttext, empathetic, dialogues)
 
 
 def read_table(
@@ -42,7 +45,7 @@ def read_table(
     """
     limits = limits or Limits()
     found = open_source(source, name, limits)
-    if column_names is not None and (found.suffix not in NAMED_BY_FIRST_LINE or _is_fasttext(found)):
+    if column_names is not None and (found.suffix not in NAMED_BY_FIRST_LINE or is_corpus(found)):
         raise TableError(
             f"'{found.shown}' has names of its own for its columns: leave out --column_names, or save it as CSV."
         )
@@ -57,8 +60,9 @@ def read_table(
 
 def _read(source: Source, column_names: Sequence[str] | None, limits: Limits) -> pa.Table:
     """A file that is not packed, by its format."""
-    if _is_fasttext(source):
-        return read_fasttext(source, limits)
+    corpus = next((corpus for corpus in CORPORA if corpus.fits(source)), None)
+    if corpus is not None:
+        return corpus.read(source, limits)
     if source.suffix in DELIMITED:
         return read_delimited(source, column_names, limits)
     if source.suffix in JSON:
@@ -70,5 +74,6 @@ def _read(source: Source, column_names: Sequence[str] | None, limits: Limits) ->
     return read_arrow(source, limits)
 
 
-def _is_fasttext(source: Source) -> bool:
-    return source.suffix in DELIMITED and is_fasttext(source)
+def is_corpus(source: Source) -> bool:
+    """Whether a file has a layout of its own, and is read whole or not at all."""
+    return any(corpus.fits(source) for corpus in CORPORA)

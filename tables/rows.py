@@ -23,13 +23,11 @@ class Row(NamedTuple):
     Args:
         cells: Its cells, as written.
         begin: Byte where it begins, blank lines before it among it.
-        end: Byte behind it.
         line: Number of its first line.
     """
 
     cells: list[str]
     begin: int
-    end: int
     line: int
 
 
@@ -55,7 +53,7 @@ def iterate_cells(
     for cells in _quoted(lines, dialect.delimiter) if dialect.quoted else _plain(lines, dialect.delimiter):
         single = len(dialect.columns) == 1 and not first
         if len(cells) > 1 or (cells and (single or cells[0].strip())):
-            yield Row(cells, begin, lines.end, line)
+            yield Row(cells, begin, line)
             first = False
         begin, line = lines.end, lines.number + 1
 

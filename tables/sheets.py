@@ -5,7 +5,6 @@ import io
 import logging
 import re
 import zipfile
-import zlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,10 +12,10 @@ import pyarrow as pa
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
 from .delimited import check_names, strings
-from .errors import TableError, listed
+from .errors import TableError, listed, refusing
 from .header import name_columns
 from .limits import Limits
-from .sources import Source, bounded
+from .sources import UNPACKING, Source, bounded
 
 logger = logging.getLogger(__name__)
 SHARED = re.compile(rb"<(?:\w+:)?si[ >].*?</(?:\w+:)?si>|<(?:\w+:)?si/>", re.DOTALL)
@@ -32,23 +31,17 @@ def read_sheet(source: Source, given: Sequence[str] | None, limits: Limits) -> p
         limits: Of rows, columns, and of what is unpacked.
 
     Returns:
-        Columns of strings, with null for an empty cell; whole numbers have no point, dates are as in ISO 8601.
+        Columns of strings, with null for an empty cell; whole numbers have no point, dates are as in ISO 8601. Where
+        one of several sheets was chosen here, the metadata have its name under `sheet`.
 
     Raises:
         TableError: it is no workbook, has no such sheet, or holds too much.
     """
-    try:
+    what = f"The file '{source.shown}' cannot be read as an Excel workbook"
+    with refusing(what, "Save it again as .xlsx without a password, or as 'CSV UTF-8'.", CalamineError, *UNPACKING):
         book = CalamineWorkbook.from_filelike(io.BytesIO(_unpacked(source, limits)))
         sheet = _choose(source, book)
         rows = [[_as_cell(value) for value in row] for row in sheet.to_python()]
-    except (CalamineError, OSError, ValueError, zipfile.BadZipFile, zlib.error, RuntimeError,
-            NotImplementedError, EOFError) as error:  # fmt: skip
-        if isinstance(error, (TableError, PermissionError)):
-            raise
-        raise TableError(
-            f"The file '{source.shown}' cannot be read as an Excel workbook ({str(error).splitlines()[0][:120]}). Save "
-            "it again as .xlsx without a password, or as 'CSV UTF-8'."
-        ) from None
     rows = [row for row in rows if any(cell.strip() for cell in row)]
     if not rows:
         raise TableError(f"The sheet '{sheet.name}' of '{source.shown}' is empty: expected a header line and rows.")
@@ -56,7 +49,9 @@ def read_sheet(source: Source, given: Sequence[str] | None, limits: Limits) -> p
     names, header = name_columns(source.shown, rows[0], rows[1:1000], given)
     check_names(source.shown, names)
     limits.check_rows(source.shown, len(rows) - header)
-    return strings(names, rows[1:] if header else rows)
+    table = strings(names, rows[1:] if header else rows)
+    chosen = source.part is None and len(book.sheet_names) > 1
+    return table.replace_schema_metadata({"sheet": sheet.name}) if chosen else table
 
 
 def _choose(source: Source, book: CalamineWorkbook) -> CalamineSheet:

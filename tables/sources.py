@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import IO, BinaryIO
 
-from .errors import TableError, listed
+from .errors import TableError, listed, refusing
 from .limits import Limits
 
-DELIMITED = (".csv", ".tsv", ".txt")
+# The last two as fastText calls its files.
+DELIMITED = (".csv", ".tsv", ".txt", ".train", ".valid")
 JSON = (".json", ".jsonl", ".ndjson")
 ARROW = (".arrow", ".feather")
 SQLITE = (".db", ".sqlite", ".sqlite3")
@@ -30,6 +31,9 @@ BEGINNINGS = {
     b"ARROW1\0\0": ("an Arrow file", ".arrow"),
 }
 CHUNK = 1 << 20
+# What damaged archives, and those with a password, raise.
+UNPACKING = (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError,
+             NotImplementedError)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,11 @@ class Source:
     def read(self) -> bytes:
         """All bytes."""
         return self.content if isinstance(self.content, bytes) else self.content.read_bytes()
+
+    def beginning(self, count: int) -> str:
+        """Its first bytes as text, without a byte order mark; what is not UTF-8 is replaced."""
+        with self.open() as stream:
+            return stream.read(count).decode("utf-8", "replace").removeprefix("\ufeff")
 
     @property
     def advice(self) -> str:
@@ -114,25 +123,17 @@ def unpack(source: Source, limits: Limits) -> Source:
     Raises:
         TableError: it is damaged, too large, or does not hold one table.
     """
-    try:
-        with source.open() as stream:
-            if source.suffix == ".zip":
-                with zipfile.ZipFile(stream) as archive:
-                    inner = _only_table(source, archive)
-                    with archive.open(inner) as member:
-                        content = bounded(member, source, limits)
-            else:
-                inner = source.shown[: -len(source.suffix)]
-                with gzip.GzipFile(fileobj=stream) if source.suffix == ".gz" else bz2.BZ2File(stream) as member:
+    cure = "Pack it again, without a password, or give the file that is in it."
+    with refusing(f"'{source.shown}' cannot be unpacked", cure, *UNPACKING), source.open() as stream:
+        if source.suffix == ".zip":
+            with zipfile.ZipFile(stream) as archive:
+                inner = _only_table(source, archive)
+                with archive.open(inner) as member:
                     content = bounded(member, source, limits)
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, NotImplementedError,
-            ValueError) as error:  # fmt: skip
-        if isinstance(error, (TableError, PermissionError)):
-            raise
-        raise TableError(
-            f"'{source.shown}' cannot be unpacked ({str(error).splitlines()[0][:120] if str(error) else 'damaged'}). "
-            "Pack it again, without a password, or give the file that is in it."
-        ) from None
+        else:
+            inner = source.shown[: -len(source.suffix)]
+            with gzip.GzipFile(fileobj=stream) if source.suffix == ".gz" else bz2.BZ2File(stream) as member:
+                content = bounded(member, source, limits)
     suffix = PurePath(inner).suffix.lower()
     if suffix not in SUFFIXES or suffix in PACKED:
         raise TableError(

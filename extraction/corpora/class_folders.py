@@ -1,11 +1,13 @@
 """A folder for each class: `train/pos/0.txt` (the Large Movie Review Dataset), `sci.space/60000` (20 Newsgroups)."""
 
+import logging
 from pathlib import Path
 
 from datasets import Dataset, DatasetDict
 
-from ..split_names import SPLIT_NAMES
-from .lines import read_text
+from ..split_names import SPLIT_NAMES, split_in
+
+logger = logging.getLogger(__name__)
 
 # Not of a class: reviews without labels lie beside the others.
 UNLABELLED = {"unsup", "unlabeled", "unlabelled"}
@@ -22,14 +24,14 @@ def read(folder: Path) -> DatasetDict:
         return DatasetDict({"train": _rows(folder)})
     splits = {}
     for part in _folders(folder):
-        name = SPLIT_NAMES.get(part.name.lower())
+        name = split_in(part.name)
         if name is not None and _classes(part):
             splits[name] = _rows(part)
     return DatasetDict(splits)
 
 
 def _train(folder: Path) -> Path:
-    return next((part for part in _folders(folder) if SPLIT_NAMES.get(part.name.lower()) == "train"), folder)
+    return next((part for part in _folders(folder) if split_in(part.name) == "train" and _classes(part)), folder)
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -49,5 +51,14 @@ def _classes(folder: Path) -> dict[str, list[Path]]:
 
 
 def _rows(folder: Path) -> Dataset:
-    pairs = [(read_text(file).strip(), name) for name, files in _classes(folder).items() for file in files]
-    return Dataset.from_dict({"text": [text for text, _ in pairs], "label": [name for _, name in pairs]})
+    pairs = [(file.read_bytes(), name) for name, files in _classes(folder).items() for file in files]
+    texts, others = [], 0
+    for content, _ in pairs:
+        try:
+            texts.append(content.decode("utf-8-sig").strip())
+        except UnicodeDecodeError:
+            others += 1
+            texts.append(content.decode("latin-1").strip())
+    if others:
+        logger.warning(f"{others} of the {len(texts)} files in '{folder}' are not UTF-8, and are read as Latin-1.")
+    return Dataset.from_dict({"text": texts, "label": [name for _, name in pairs]})

@@ -26,9 +26,3 @@ def read_text(file: Path) -> str:
     """
     with file.open("rb") as stream:
         return "".join(Lines(stream, Source(str(file), file.suffix, file)))
-
-
-def first_bytes(file: Path, count: int = 4096) -> str:
-    """How a file begins; signs that are not UTF-8 are replaced."""
-    with file.open("rb") as stream:
-        return stream.read(count).decode("utf-8", "replace").removeprefix("\ufeff")

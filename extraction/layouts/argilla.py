@@ -6,8 +6,10 @@ from collections import Counter
 from typing import Any
 
 from common.errors import DataError
+from tables.columns import TEXT_NAMES, usual
 
 from .base import Taken, Wanted
+from .cells import opened
 from .finding import find_text
 from .table import Table, is_missing
 
@@ -42,7 +44,7 @@ class Argilla:
         """Version 1: `text` (or `inputs`), `annotation`, `multi_label`, `status`."""
         text = find_text(table, wanted, but={"annotation", "inputs"})
         discarded = [s in ("Discarded", "Default") for s in table.values("status")] if "status" in table.columns else []
-        cells = [_opened(cell) for cell in table.values("annotation")]
+        cells = [opened(cell) for cell in table.values("annotation")]
         cells = [None if gone else cell for cell, gone in zip(cells, discarded or [False] * len(cells), strict=True)]
         multi = "multi_label" in table.columns and any(table.present("multi_label"))
         return _taken(
@@ -63,12 +65,13 @@ class Argilla:
 
     def _nested(self, table: Table, wanted: Wanted) -> Taken:
         """Version 2 by `to_json`: `fields` and `responses`, a dict each."""
-        fields = [_opened(cell) or {} for cell in table.values("fields")]
-        answers = [_opened(cell) or {} for cell in table.values("responses")]
+        fields = [opened(cell) or {} for cell in table.values("fields")]
+        answers = [opened(cell) or {} for cell in table.values("responses")]
         questions = list(dict.fromkeys(name for row in answers for name, given in row.items() if given))
         question = wanted.label_column or _only(questions, table.source)
         keys = list(dict.fromkeys(key for row in fields for key in row))
-        text = wanted.text_column or ("text" if "text" in keys else (keys or [""])[0])
+        named = wanted.text_column and wanted.text_column.removeprefix("fields.")
+        text = named or (usual(keys, TEXT_NAMES) or keys or [""])[0]
         cells = []
         for row in answers:
             given = row.get(question) or []
@@ -103,7 +106,7 @@ def _only(questions: list[str], source: str) -> str:
 
 def _submitted(values: Any, states: Any) -> Any:
     """What most people submitted; the first of them where they differ."""
-    values, states = _opened(values), _opened(states)
+    values, states = opened(values), opened(states)
     if not values:
         return None
     values = values if isinstance(values, list) else [values]
@@ -113,13 +116,3 @@ def _submitted(values: Any, states: Any) -> Any:
         return None
     votes = Counter(json.dumps(value) for value in given)
     return json.loads(votes.most_common(1)[0][0])
-
-
-def _opened(cell: Any) -> Any:
-    """A nested value as it is, or out of the string that a table of mixed values keeps it in."""
-    if isinstance(cell, str) and cell.strip().startswith(("[", "{")):
-        try:
-            return json.loads(cell)
-        except ValueError:
-            return cell
-    return cell

@@ -1,9 +1,11 @@
 """One label cell to label names: a name, a number, a list of them, or any of these written as a string."""
 
 import ast
+import contextlib
 import json
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from common.errors import DataError
 
@@ -124,6 +126,14 @@ def cell_names(cell: object, separator: str | None, where: str) -> list[str] | N
     else:
         names = [_name(cell, where)]
     return list(dict.fromkeys(name for name in names if name.lower() not in MISSING)) or None
+
+
+def opened(cell: Any) -> Any:
+    """A nested value as it is, or out of the string that a table of mixed values keeps it in."""
+    if isinstance(cell, str) and cell.strip().startswith(("[", "{")):
+        with contextlib.suppress(ValueError):
+            return json.loads(cell)
+    return cell
 
 
 def _bracketed(cell: str) -> bool:

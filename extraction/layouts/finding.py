@@ -4,7 +4,7 @@ import re
 from difflib import get_close_matches
 
 from common.errors import DataError
-from tables import LABEL_NAMES, TEXT_NAMES
+from tables.columns import FIRST_ROWS, LABEL_NAMES, TEXT_NAMES, are_sentences, usual
 
 from .base import Wanted
 from .table import Table
@@ -90,18 +90,13 @@ def check_column(table: Table, name: str, what: str) -> str:
 
 
 def holds_sentences(table: Table, column: str) -> bool:
-    """Whether a column reads like texts: strings, most with several words, that hardly repeat."""
-    if not table.is_string(column):
-        return False
-    texts = [text.strip() for text in table.present(column)[:1000] if not text.strip().startswith(("[", "{", "("))]
-    several_words = sum(len(text.split()) > 2 for text in texts)
-    return 2 * several_words > len(texts) and 2 * len(set(texts)) > len(texts)
+    """Whether a column holds strings that read like texts."""
+    return table.is_string(column) and are_sentences(table.present(column)[:FIRST_ROWS])
 
 
 def _named(table: Table, known: tuple[str, ...], but: set[str]) -> list[str]:
-    """Columns with usual names, in the order of the names; `Affect Dimension` is written `affect_dimension`."""
-    lowered = {re.sub(r"[\s-]+", "_", column.lower().strip()): column for column in table.columns if column not in but}
-    return [lowered[name] for name in known if name in lowered]
+    """Columns with usual names, in the order of the names."""
+    return usual([column for column in table.columns if column not in but], known)
 
 
 def _is_measurement(table: Table, column: str) -> bool:

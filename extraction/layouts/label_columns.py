@@ -1,7 +1,7 @@
 """One column for each label, with 0 and 1, true and false, or how strong it is."""
 
 from common.errors import DataError
-from tables import LABEL_NAMES, TEXT_NAMES
+from tables.columns import LABEL_NAMES, TEXT_NAMES
 
 from .base import Taken, Wanted
 from .finding import LABEL_TEXTS, check_column, find_text
@@ -68,7 +68,7 @@ class LabelColumns:
         ]
 
     def _is_label(self, cells: list) -> bool:
-        values = {_number(cell) for cell in cells} - {-1.0}
+        values = {_number(cell) for cell in cells if not _is_withheld(cell)} - {-1.0}
         if not values or None in values:
             return False
         return values <= {0.0, 1.0} or (0.0 in values and values <= set(map(float, range(STRONGEST + 1))))
@@ -76,8 +76,10 @@ class LabelColumns:
     def _strengths(self, table: Table, column: str) -> list[float | None]:
         """A column as numbers, null where it is empty."""
         cells = table.values(column)
-        numbers = [None if is_missing(cell) else _number(cell) for cell in cells]
-        wrong = next((c for c, n in zip(cells, numbers, strict=True) if n is None and not is_missing(c)), None)
+        gone = [is_missing(cell) or _is_withheld(cell) for cell in cells]
+        numbers = [None if left_out else _number(cell) for cell, left_out in zip(cells, gone, strict=True)]
+        told = zip(cells, numbers, gone, strict=True)
+        wrong = next((cell for cell, number, left_out in told if number is None and not left_out), None)
         if wrong is not None:
             raise DataError(
                 f"The column '{column}' of '{table.source}' holds {str(wrong)[:60]!r}: expected 0 and 1, true and "
@@ -92,6 +94,11 @@ class LabelColumns:
                 f"`table['{column}'] = (table['{column}'] >= {(min(present) + max(present)) / 2:g}).astype(int)`."
             )
         return numbers
+
+
+def _is_withheld(cell: object) -> bool:
+    """SemEval's test files have `NONE` in every label column."""
+    return isinstance(cell, str) and cell.strip().lower() == "none"
 
 
 def _number(cell: object) -> float | None:

@@ -1,12 +1,12 @@
 """Label Studio's exports: JSON with its annotations, JSON-MIN and CSV with a column for each control."""
 
-import json
 import logging
-from typing import Any
 
 from common.errors import DataError
+from tables.columns import TEXT_NAMES, usual
 
 from .base import Taken, Wanted
+from .cells import opened
 from .finding import check_column, find_text
 from .one_column import read_column
 from .table import Table
@@ -14,7 +14,7 @@ from .table import Table
 logger = logging.getLogger(__name__)
 
 # What JSON-MIN and CSV say about a task beside its data and its controls.
-ABOUT = {"id", "annotation_id", "annotator", "created_at", "updated_at", "lead_time"}
+ABOUT = {"id", "annotation_id", "annotator", "created_at", "updated_at", "lead_time", "agreement", "history"}
 
 
 class LabelStudio:
@@ -46,16 +46,16 @@ class LabelStudio:
         return Taken(table.values(text), labels, several, f"'{text}'", f"'{label}' of Label Studio", {text, label})
 
     def _nested(self, table: Table, wanted: Wanted) -> Taken:
-        tasks = [_opened(task) for task in table.values("data")]
+        tasks = [opened(task) or {} for task in table.values("data")]
         keys = list(dict.fromkeys(key for task in tasks for key, value in task.items() if isinstance(value, str)))
-        if wanted.text_column is not None and wanted.text_column not in keys:
+        given = wanted.text_column and wanted.text_column.removeprefix("data.")
+        if given is not None and given not in keys:
             raise DataError(
-                f"The tasks of '{table.source}' have no '{wanted.text_column}': theirs are {keys}. Name one of them "
+                f"The tasks of '{table.source}' have no '{given}': theirs are {keys}. Name one of them "
                 "with --text_column."
             )
-        usual = [key for key in keys if key.lower() in ("text", "comment", "review", "tweet", "content")]
-        text = wanted.text_column or (usual or keys or [""])[0]
-        annotations = [_opened(cell) for cell in table.values("annotations")]
+        text = given or (usual(keys, TEXT_NAMES) or keys or [""])[0]
+        annotations = [opened(cell) or [] for cell in table.values("annotations")]
         labels = [_task_choices(cell) for cell in annotations]
         many = sum(len(cell) > 1 for cell in annotations)
         if many:
@@ -66,11 +66,6 @@ class LabelStudio:
         several = any(row is not None and len(row) != 1 for row in labels)
         texts = [task.get(text) for task in tasks]
         return Taken(texts, labels, several, f"'data.{text}'", "the choices of 'annotations'", {"data", "annotations"})
-
-
-def _opened(cell: Any) -> Any:
-    """A nested value as it is, or out of the string that a table of mixed values keeps it in."""
-    return (json.loads(cell) if isinstance(cell, str) else cell) or {}
 
 
 def _task_choices(annotations: list[dict] | dict) -> list[str] | None:

@@ -27,15 +27,19 @@ class Prodigy:
         where = f"The column '{column}' of '{table.source}'"
         options = table.values("options") if "options" in table.columns else [None] * table.num_rows
         known = {o["id"]: str(o.get("text", o["id"])) for row in options for o in row or () if isinstance(o, dict)}
-        accepted = [answer == "accept" for answer in table.values("answer")]
+        answers = table.values("answer")
         labels: list[list[str] | None] = []
-        for cell, taken in zip(table.values(column), accepted, strict=True):
-            names = cell_names(cell, None, where) if taken and not (is_missing(cell)) else None
+        for cell, answer in zip(table.values(column), answers, strict=True):
+            names = cell_names(cell, None, where) if answer == "accept" and not is_missing(cell) else None
             labels.append(None if names is None else [known.get(name, name) for name in names])
-        if not all(accepted):
-            logger.warning(
-                f"'{table.source}': {accepted.count(False)} row(s) whose answer is not 'accept' have no label."
-            )
+        asked = {str(cell) for cell in table.present(column)} if column == "label" else set()
+        if len(asked) == 1:
+            # All were asked about one label: a rejected text is an example of what is not.
+            other = f"not {next(iter(asked))}"
+            labels = [[other] if said == "reject" else row for row, said in zip(labels, answers, strict=True)]
+            logger.warning(f"'{table.source}': rejected rows have the label '{other}'.")
+        if None in labels:
+            logger.warning(f"'{table.source}': {labels.count(None)} row(s) whose answer is not 'accept' have no label.")
         several = column == "accept" and any(row is not None and len(row) != 1 for row in labels)
         # The order of the buttons is the order of the labels; a recipe without options has none.
         names = list(dict.fromkeys(known.values()))

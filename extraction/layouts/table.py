@@ -102,7 +102,10 @@ def _decode(cell: int | list[int] | None, names: list[str], where: str) -> str |
     ids = cell if isinstance(cell, list) else [cell]
     beyond = [i for i in ids if i is not None and i >= len(names)]
     if beyond:
-        raise DataError(f"{where} holds the class id {beyond[0]}, but names only {len(names)} classes: {names[:5]}.")
+        raise DataError(
+            f"{where} holds the class id {beyond[0]}, but names only {len(names)} classes: {names[:5]}. Declare all of "
+            "them."
+        )
     known = [names[i] for i in ids if i is not None and i >= 0]
     if isinstance(cell, list):
         return known if known or not cell else None

@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("playwright.sync_api")
 from tests.app.pages import expect, open_many, settle, tab_to, upload
+from tests.tables.files import xlsx
 
 pytestmark = pytest.mark.browser
 
@@ -72,6 +73,26 @@ def test_a_csv_is_uploaded_watched_cancelled_and_another_one_downloaded(page, tm
     with page.expect_download() as download:
         page.locator("#parquet").click()
     assert pd.read_parquet(download.value.path())["text"].tolist() == texts
+
+
+def test_a_file_without_a_header_gets_the_names_that_were_typed_before(page, tmp_path):
+    file = tmp_path / "train.txt"
+    file.write_text("so glad you came;joy\nnobody called again;sadness\nso glad we met;joy\n", encoding="utf-8")
+    open_many(page)
+    page.get_by_role("button", name="The file's first line names no columns").click()
+    settle(page, "#column-names input, #column-names textarea")
+    page.locator("#column-names input, #column-names textarea").first.fill("said, emotion")
+    upload(page, file)
+    page.wait_for_selector("#status .hint:has-text('train.txt: 3 rows')")
+    expect(page.locator("#column input")).to_have_value("said")
+
+
+def test_the_page_says_which_sheet_of_a_workbook_was_taken(page, tmp_path):
+    file = tmp_path / "two.xlsx"
+    file.write_bytes(xlsx(First=[["text"], ["so glad"]], Second=[["text"], ["no"]]))
+    open_many(page)
+    upload(page, file)
+    page.wait_for_selector("#status .hint:has-text(\"two.xlsx, sheet 'First': 1 row\")")
 
 
 def test_a_bad_upload_is_a_sentence_on_the_page(page, tmp_path):

@@ -142,10 +142,20 @@ def test_classify_file_gives_every_row_back_with_its_scores(client, reader, tmp_
 def test_classify_file_over_plain_http(app):
     """`curl -F files=@…` to upload, then a call with the path that it answered."""
     upload = httpx.post(f"{app.url}/gradio_api/upload", files={"files": ("a.csv", b"text\nwhat a joy\n")}).json()
-    data = [{"path": upload[0], "meta": {"_type": "gradio.FileData"}}, "text", None]
+    data = [{"path": upload[0], "meta": {"_type": "gradio.FileData"}}, "text", None, ""]
     summary, table, _ = call(app.url, "classify_file", data)
     assert summary["rows"] == 1
     assert b"what a joy" in httpx.get(table["url"]).content
+
+
+def test_a_file_without_a_header_is_classified_by_the_names_that_are_given(client, tmp_path):
+    source = tmp_path / "train.txt"
+    source.write_text("so glad you came;joy\nnobody called again;sadness\nso glad we met;joy\n", encoding="utf-8")
+    summary, _, packed = client.predict(handle_file(source), "said", None, "said, emotion", api_name="/classify_file")
+    assert (summary["rows"], summary["column"]) == (3, "said")
+    assert pd.read_parquet(packed)["text"].tolist()[0] == "so glad you came"
+    with pytest.raises(AppError, match=r"2 column\(s\).*3 name\(s\)"):
+        client.predict(handle_file(source), "said", None, "a, said, b", api_name="/classify_file")
 
 
 def test_an_upload_is_gone_from_the_disk_once_it_was_read(app, client, tmp_path):
@@ -157,7 +167,7 @@ def test_an_upload_is_gone_from_the_disk_once_it_was_read(app, client, tmp_path)
 
 def test_files_of_the_machine_cannot_be_asked_for(app):
     for path in ("/etc/passwd", str(Path(__file__).resolve())):
-        data = [{"path": path, "meta": {"_type": "gradio.FileData"}}, "text", None]
+        data = [{"path": path, "meta": {"_type": "gradio.FileData"}}, "text", None, ""]
         with pytest.raises(AppError):
             call(app.url, "classify_file", data)
         assert httpx.get(f"{app.url}/gradio_api/file={path}").status_code in (403, 404)

@@ -1,6 +1,11 @@
 """Exports of annotation tools, and lists as libraries write them."""
 
+import csv
+import io
 import json
+
+import pandas
+from datasets import Dataset
 
 from tests.extraction.layout_builders import (
     FOUR,
@@ -16,17 +21,26 @@ from tests.extraction.layout_builders import (
     argilla_nested,
     argilla_old,
     choices,
+    fasttext,
     joined,
     lines,
     messages,
     parquet,
     part,
+    prodigy,
     prodigy_choice,
     single,
     studio,
     studio_flat,
     table,
 )
+
+
+def written_by_datasets(columns: dict[str, list]) -> bytes:
+    stream = io.BytesIO()
+    Dataset.from_dict(columns).to_csv(stream)
+    return stream.getvalue()
+
 
 TOOLS = [
     Example(
@@ -35,6 +49,7 @@ TOOLS = [
         {"project-1.json": json.dumps(messages(studio)).encode()},
         SOME,
         several=True,
+        source="labelstud.io/guide/task_format",
     ),
     Example(
         "Label Studio, JSON-MIN",
@@ -46,17 +61,26 @@ TOOLS = [
         },
         FULL,
         several=True,
+        source="HumanSignal/label-studio-sdk: src/label_studio_sdk/converter",
     ),
     Example(
         "Label Studio, CSV",
-        'the same; several as {"choices": […]}',
+        'the same, columns by name; several as {"choices": […]}',
         {
             "project-1.csv": table(
-                studio_flat([c if isinstance(c, str) else json.dumps(c) for c in map(choices, range(ROWS))])
+                dict(
+                    sorted(
+                        studio_flat(
+                            [c if isinstance(c, str) else json.dumps(c) for c in map(choices, range(ROWS))]
+                        ).items()
+                    )
+                ),
+                quoting=csv.QUOTE_NONNUMERIC,
             )
         },
         FULL,
         several=True,
+        source="HumanSignal/label-studio-sdk: src/label_studio_sdk/converter",
     ),
     Example(
         "doccano, JSONL",
@@ -64,26 +88,59 @@ TOOLS = [
         {"all.jsonl": lines(messages(lambda i, t: {"id": i, "text": t, "label": SOME[i], "Comments": []}))},
         SOME,
         several=True,
+        source="doccano/doccano: backend/data_export/pipeline",
     ),
     Example(
         "doccano, CSV",
-        "id, text, label (joined by #)",
-        {"all.csv": table({"id": NUMBERS, "text": TEXTS, "label": ["#".join(row) for row in FULL]})},
+        "id, text, label (joined by #), Comments",
+        {
+            "all.csv": table(
+                {
+                    "id": NUMBERS,
+                    "text": TEXTS,
+                    "label": ["#".join(sorted(row)) for row in FULL],
+                    "Comments": [""] * ROWS,
+                }
+            )
+        },
         FULL,
         several=True,
+        source="doccano/doccano: backend/data_export/pipeline",
+    ),
+    Example(
+        "doccano, fastText",
+        "fastText's lines, in quotes where a text has a comma or a quote",
+        {
+            "all.txt": pandas.Series(fasttext(0, ROWS).decode().splitlines())
+            .add(" ")
+            .to_csv(index=False, header=False)
+            .encode()
+        },
+        FULL,
+        several=True,
+        source="doccano/doccano: backend/data_export/pipeline",
+    ),
+    Example(
+        "Prodigy, labels asked about one by one",
+        "JSONL: text, label, answer",
+        {"out.jsonl": lines([*messages(lambda i, t: prodigy(i, t, ONE[i])), prodigy(99, "mud", "joy", "reject")])},
+        single(ONE),
+        source="explosion/prodigy-recipes: example-datasets",
     ),
     Example(
         "Prodigy, one label",
-        "JSONL: text, label, answer",
+        "JSONL: text, the same label in every row, answer",
         {
             "out.jsonl": lines(
                 [
-                    *messages(lambda i, t: {"text": t, "label": ONE[i], "answer": "accept"}),
-                    {"text": "mud", "label": "joy", "answer": "reject"},
+                    *messages(lambda i, t: prodigy(i, t, "INSULT", "accept" if i % 2 else "reject")),
+                    prodigy(99, "mud", "INSULT", "ignore"),
                 ]
             )
         },
-        single(ONE),
+        [["INSULT"] if i % 2 else ["not INSULT"] for i in range(ROWS)],
+        names=["INSULT", "not INSULT"],
+        source="explosion/prodigy-recipes: example-datasets",
     ),
     Example(
         "Prodigy, choice",
@@ -91,12 +148,14 @@ TOOLS = [
         {"out.jsonl": lines(messages(prodigy_choice))},
         SOME,
         several=True,
+        source="explosion/prodigy-recipes: other/choice.py",
     ),
     Example(
         "Argilla 1",
         "JSON lines: text, annotation, annotation_agent, prediction, status",
         {"records.jsonl": lines(messages(argilla_old))},
         single(ONE),
+        source="chava0814/sentiment-banking (Hub)",
     ),
     Example(
         "Argilla 2, nested",
@@ -104,33 +163,44 @@ TOOLS = [
         {"records.json": json.dumps(messages(argilla_nested)).encode()},
         SOME,
         several=True,
+        source="argilla-io/argilla: argilla/src/argilla/records/_io",
     ),
     Example(
         "Argilla 2, as a data set",
         "text, NAME.responses, NAME.responses.status, NAME.suggestion",
-        {"records.jsonl": lines(argilla_flat())},
+        {"records.jsonl": lines(messages(argilla_flat))},
         single(ONE),
+        source="argilla-io/argilla: argilla/src/argilla/records/_io",
     ),
     Example(
         "spaCy's categories",
         "JSON lines: text, cats: {joy: 1.0, anger: 0.0}",
-        {"train.jsonl": lines(messages(lambda i, t: {"text": t, "cats": {n: float(n in SOME[i]) for n in FOUR}}))},
+        {
+            "train.jsonl": lines(
+                messages(
+                    lambda i, t: {"cats": {n: float(n in SOME[i]) for n in FOUR}, "meta": {"id": str(i)}, "text": t}
+                )
+            )
+        },
         SOME,
         several=True,
+        source="explosion/projects: pipelines/textcat_multilabel_demo",
     ),
     Example(
         "pandas, lists to CSV",
         "labels such as ['joy', 'fear']",
-        {"my.csv": table({"text": TEXTS, "labels": SOME})},
+        {"my.csv": pandas.DataFrame({"text": TEXTS, "labels": SOME}).to_csv(index=False).encode()},
         SOME,
         several=True,
+        source="written by pandas",
     ),
     Example(
         "datasets, lists to CSV",
         "labels such as ['joy' 'fear']",
-        {"my.csv": table({"text": TEXTS, "labels": [str(row).replace(",", "") for row in SOME]})},
+        {"my.csv": written_by_datasets({"text": TEXTS, "labels": SOME})},
         SOME,
         several=True,
+        source="written by datasets",
     ),
     Example(
         "JSON in a cell",

@@ -92,6 +92,9 @@ def test_withheld_class_ids_are_no_labels_and_unknown_ones_are_refused():
     wrong = split.data.table.set_column(1, "label", [[0, 7, 1, 0]]).replace_schema_metadata(split.data.schema.metadata)
     with pytest.raises(DataError, match=r"holds the class id 7, but names only 2 classes: \['a', 'b'\]"):
         normalise(DatasetDict({"train": Dataset(wrong)}), "my")
+    declared = Features({"text": Value("string"), "label": ClassLabel(names=list("abcdefgh"))})
+    split = Dataset.from_dict({"text": TEXTS, "label": [0, 7, 1, 0]}, features=declared)
+    assert len(normalise(DatasetDict({"train": split}), "my")["train"]) == 4
 
 
 def test_splits_that_are_not_used_are_named(caplog):

@@ -1,5 +1,7 @@
 """Every layout of docs/data.md, read by the command that stands there."""
 
+import itertools
+import shlex
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from extraction.sources import load_source
 from extraction.splits import is_multi_label, label_names
 from tests.extraction.layout_examples import EXAMPLES, Example
 
+BAR = "\\|"
 DOCS = Path(__file__).parents[2] / "docs" / "data.md"
 
 
@@ -17,8 +20,17 @@ def load(example: Example, folder: Path):
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
+    return load_source(str(folder / given(example)), **example.options)
+
+
+def given(example: Example) -> str:
+    """What --dataset names; "" for the folder itself."""
     alone = next(iter(example.files)) if len(example.files) == 1 and "/" not in next(iter(example.files)) else ""
-    return load_source(str(folder / (example.dataset or alone)), **example.options)
+    return example.dataset or alone
+
+
+def as_list(value) -> list[str]:
+    return [value] if isinstance(value, str) else value
 
 
 def pairs(data, splits: tuple[str, ...]) -> dict[str, list[str]]:
@@ -42,12 +54,20 @@ def test_a_published_layout_is_read_as_its_authors_meant_it(example, tmp_path):
     assert label_names(data) == (example.names or sorted({name for row in example.labels for name in row}))
 
 
-def test_docs_list_every_layout_with_its_command():
-    table = DOCS.read_text(encoding="utf-8")
-    rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")]
-    listed = {row[0].removeprefix("| "): row[2] for row in rows if len(row) == 4}
-    assert {example.name.replace("|", "\\|") for example in EXAMPLES} <= listed.keys()
-    for example in EXAMPLES:
-        for option in example.options:
-            assert f"--{option}" in listed[example.name.replace("|", "\\|")]
-    assert len(EXAMPLES) >= 45
+def docs_row(example: Example) -> str:
+    """The line of the table in docs/data.md."""
+    flags = [word for name, value in example.options.items() for word in (f"--{name}", *as_list(value))]
+    command = shlex.join(["--dataset", given(example) or "FOLDER", *flags])
+    result = [f"{len(example.names or {name for row in example.labels for name in row})} labels"]
+    result.append("several per text" if example.several else "one per text")
+    result += ["rows with none kept"] * (not all(example.labels)) + ["a test split"] * bool(example.test)
+    cells = [example.name, example.layout, example.source, f"`{command}`", ", ".join(result)]
+    return f"| {' | '.join(cell.replace('|', BAR) for cell in cells)} |"
+
+
+def test_docs_list_every_layout_with_its_source_command_and_result():
+    lines = DOCS.read_text(encoding="utf-8").splitlines()
+    head = lines.index("| data set or tool | layout | compared with | command | result |")
+    rows = list(itertools.takewhile(lambda line: line.startswith("|"), lines[head + 2 :]))
+    assert rows == [docs_row(example) for example in EXAMPLES]
+    assert len(rows) >= 45

@@ -115,6 +115,8 @@ EVERY = {
     "quoted.tsv": delimited("\t"),
     "comma.txt": delimited(","),
     "tab.txt": delimited("\t"),
+    "tab.train": delimited("\t"),
+    "comma.valid": delimited(","),
     "records.json": FRAME.to_json(orient="records").encode(),
     "pretty.json": FRAME.to_json(orient="records", indent=2).encode(),
     "columns.json": FRAME.to_json().encode(),

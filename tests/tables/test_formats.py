@@ -4,6 +4,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from demo.tables import read_table as read_upload
 from labelling.corpus import open_corpus, read
 from tables import SUFFIXES, Limits, TableError, read_table
 from tests.tables.files import COLUMNS, EVERY, FRAME, ROWS, arrow, delimited, parquet, sqlite, xlsx, zipped
@@ -69,6 +70,8 @@ def test_the_first_sheet_with_rows_is_read_unless_one_is_named(tmp_path, caplog)
     assert "'First'" in caplog.text
     assert "a.xlsx::Second" in caplog.text
     assert read_table(f"{tmp_path}/a.xlsx::Second").to_pydict() == {"text": ["b"]}
+    assert read_upload("a.xlsx", content).sheet == "First"
+    assert read_upload("a.xlsx", xlsx(Only=[["text"], ["b"]])).sheet is None
     with pytest.raises(TableError, match="no sheet 'Third'"):
         read_table(f"{tmp_path}/a.xlsx::Third")
 

@@ -29,7 +29,7 @@ ADDRESSES = ["http://1.1.1.1/a.csv", "https://example.com/a.csv", "http://127.0.
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_a_file_that_is_given_as_an_address_is_not_fetched(url, address):
     file = {"path": address, "url": address, "orig_name": "a.csv", "meta": {"_type": "gradio.FileData"}}
-    answer = call(url, "classify_file", [file, "text", None])
+    answer = call(url, "classify_file", [file, "text", None, ""])
     assert "event: error" in answer
     assert SENTENCE in answer
     assert "event: error" in call(url, "classify", [file, None, None])
