@@ -1,12 +1,13 @@
 """Words, pairs of words and pieces of words, counted: the part of the TF-IDF branch that needs no torch.
 
-An export carries this file as it is, so it imports the standard library alone.
+An export carries this file as it is, so it imports the standard library and numpy alone.
 """
 
 import re
-from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
+
+import numpy as np
 
 # A run of letters and digits (with inner apostrophes), or one sign: "don't", "wow", "!", "😂" are terms.
 WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
@@ -18,21 +19,10 @@ LONGEST_WORD = 64
 REMEMBERED_WORDS = 50_000
 
 
-def words_of(text: str) -> list[str]:
-    """Words, signs and pairs of neighbours, each marked `w:`, with repetitions; case is ignored."""
-    words = WORD.findall(text.lower())
-    return [f"w:{word}" for word in words] + [f"w:{first} {second}" for first, second in pairwise(words)]
-
-
 def pieces_of_word(word: str) -> list[str]:
     """Runs of 2 to 5 characters in a word padded with a space, each marked `c:`, with repetitions."""
     padded = f" {word[:LONGEST_WORD]} "
     return [f"c:{padded[i : i + size]}" for size in range(2, 6) for i in range(len(padded) - size + 1)]
-
-
-def pieces_of(text: str) -> list[str]:
-    """`pieces_of_word` of all words; case is ignored."""
-    return [piece for word in WORD.findall(text.lower()) for piece in pieces_of_word(word)]
 
 
 class TermCounter:
@@ -59,40 +49,57 @@ class TermCounter:
         self.index = {term: row for row, term in enumerate(terms)}
         self._rows_of: dict[str, list[int]] = {}
 
-    def count(self, texts: Sequence[str]) -> tuple[list[int], list[int], list[int]]:
-        """Known terms of each text.
+    def count(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Known terms of each text: words, signs and pairs of neighbours in one bag, pieces of words in another.
 
         Args:
-            texts: Any number of strings.
+            texts: Any number of strings; case is ignored.
 
         Returns:
-            Three lists of one length: each term's row in the vocabulary, how often it occurs, and its bag, which is
-            `2 * text` for words and pairs, `2 * text + 1` for pieces. Bags are in order.
+            Three int64 arrays of one length: each term's row in the vocabulary, how often it occurs, and its bag, which
+            is `2 * text` for words and pairs, `2 * text + 1` for pieces. Bags are in order, and so are a bag's rows.
         """
+        words_of = [WORD.findall(text.lower()) for text in texts]
+        words = list(chain.from_iterable(words_of))
+        text_of = np.repeat(np.arange(len(texts)), _lengths(words_of))
+        # Each different word is looked up once: its own row, then those of its pieces.
+        number: dict[str, int] = {}
+        ids = np.fromiter((number.setdefault(word, len(number)) for word in words), np.int64, len(words))
+        rows_of = [self._rows(word) for word in number]
+        rows = np.fromiter(chain.from_iterable(rows_of), np.int64)
+        sizes = _lengths(rows_of)
+        ends = np.cumsum(sizes)[ids]
+        pieces = sizes[ids] - 1
+        # Pieces of all words one after the other: a run of neighbouring `rows` for each word.
+        runs = np.repeat(ends - np.cumsum(pieces), pieces) + np.arange(pieces.sum())
         index = self.index
-        rows: list[int] = []
-        counts: list[int] = []
-        bags: list[int] = []
-        for number, text in enumerate(texts):
-            words = (index[term] for term in words_of(text) if term in index)
-            pieces = (row for word in WORD.findall(text.lower()) for row in self._piece_rows(word))
-            for block, terms in enumerate((words, pieces)):
-                known = Counter(terms)
-                rows += known.keys()
-                counts += known.values()
-                bags += [2 * number + block] * len(known)
-        return rows, counts, bags
+        pairs = np.fromiter((index.get(f"w:{a} {b}", -1) for a, b in pairwise(words)), np.int64)
+        pairs[text_of[1:] != text_of[:-1]] = -1  # no pair reaches into the next text
 
-    def _piece_rows(self, word: str) -> list[int]:
-        """Rows of a word's known pieces; most words of a text were met before."""
+        found = np.concatenate([rows[ends - sizes[ids]], pairs, rows[runs]])
+        bags = np.concatenate([2 * text_of, 2 * text_of[1:], 2 * np.repeat(text_of, pieces) + 1])
+        # One number for a bag and a row, sorted: what is equal stands together and is counted.
+        keys = np.sort((bags * len(index) + found)[found >= 0])
+        last = np.flatnonzero(np.diff(keys, append=-1))
+        bags, found = np.divmod(keys[last], len(index))
+        return found, np.diff(last, prepend=-1), bags
+
+    def _rows(self, word: str) -> list[int]:
+        """A word's own row, -1 where it has none, and those of its known pieces; most words were met before."""
         rows = self._rows_of.get(word)
         if rows is None:
             index = self.index
-            rows = [index[piece] for piece in pieces_of_word(word) if piece in index]
+            pieces = [index[piece] for piece in pieces_of_word(word) if piece in index]
+            rows = [index.get(f"w:{word}", -1), *pieces]
             if len(self._rows_of) >= REMEMBERED_WORDS:
                 self._rows_of.clear()
             self._rows_of[word] = rows
         return rows
 
 
-__all__ = ["SEPARATOR", "WORD", "TermCounter", "pieces_of", "pieces_of_word", "words_of"]
+def _lengths(lists: Sequence[list]) -> np.ndarray:
+    """How long each is."""
+    return np.fromiter(map(len, lists), np.int64, len(lists))
+
+
+__all__ = ["SEPARATOR", "WORD", "TermCounter", "pieces_of_word"]
