@@ -77,6 +77,10 @@ def main(argv: list[str]) -> None:
             "texts. Give an --output elsewhere."
         )
     model = find_model(options.model)
+    if options.features_only and not model.widths:
+        raise ValueError(
+            f"--features_only: the model '{options.model}' has no backbone, and so no features. Leave it out."
+        )
     corpus = open_corpus(
         options.input,
         options.text_column,

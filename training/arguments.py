@@ -224,8 +224,8 @@ def parse(argv: list[str]) -> Arguments:
     finetune = read_blocks(recipe.finetune, training.finetune)
     if not backbones and not training.lexical:
         raise ValueError(
-            f"--lexical is false, and the recipe '{recipe.name}' has nothing but the TF-IDF branch: leave the flag out, "
-            "or choose a --recipe with backbones."
+            f"--lexical is false, and the recipe '{recipe.name}' has nothing but the TF-IDF branch: leave the flag "
+            "out, or choose a --recipe with backbones."
         )
     if all(backbone.tuned for backbone in backbones):
         _refuse_head_flags(training, recipe)

@@ -47,8 +47,8 @@ class Classifier(nn.Module):
         """Classify.
 
         Args:
-            inputs: For each backbone token ids and a mask of real tokens, int64 `(batch, tokens)`, or without any backbone
-                one input `(batch,)`, of which the length alone is read; then, with a lexical channel, rows, counts and
+            inputs: For each backbone token ids and a mask of real tokens, int64 `(batch, tokens)`; where there is none,
+                one input `(batch,)`, of which only the length is read; then, with a lexical channel, rows, counts and
                 bags of the terms as `fusion_model.terms.TermCounter.count` gives them, int64 `(terms,)`.
 
         Returns:
