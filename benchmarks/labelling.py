@@ -127,7 +127,9 @@ def main() -> None:
     command_line.add_argument("--dataset", default="sample", help="texts that are repeated until there are enough rows")
     command_line.add_argument("--rows", type=int, default=100_000)
     command_line.add_argument("--longest", type=int, default=10_000, help="leave out texts of more characters")
-    command_line.add_argument("--crews", nargs="+", default=["auto"], help="actors x threads of Ray, such as 1x2, or auto")
+    command_line.add_argument(
+        "--crews", nargs="+", default=["auto"], help="actors x threads of Ray, such as 1x2, or auto"
+    )
     command_line.add_argument("--no_kill", action="store_true", help="only run through")
     options = command_line.parse_args()
     texts = [text for text in load_source(options.dataset)["train"]["text"][:] if len(text) <= options.longest]
