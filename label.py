@@ -10,8 +10,12 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import torch
 from tqdm.auto import tqdm
 
 from common.atomic import try_lock
@@ -20,8 +24,10 @@ from fusion_model.predictions import check_choice
 from labelling.copies import COPIES
 from labelling.corpus import Corpus, open_corpus
 from labelling.environment import prepare
+from labelling.here import run_here, why_here
 from labelling.model import ModelFacts, find_model
 from labelling.output import LOCK, Layout, ResumeError, begin, finished
+from labelling.worker import Job, PartLabeller
 
 PART_ROWS = 8192
 ADVICE = "finished parts are kept; the same command goes on with the others."
@@ -50,7 +56,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--part_rows", type=int, default=PART_ROWS, help="Rows of a part: what a crash can cost.")
     parser.add_argument("--address", help="Ray cluster: auto, or HOST:PORT of its head (one of one's own if left "
                         "out).")  # fmt: skip
-    parser.add_argument("--actors", type=int, help="Processes that hold the model (chosen from the machine).")
+    parser.add_argument("--actors", type=int, help="Processes of Ray that hold the model (chosen from the machine; "
+                        "none for a small corpus).")  # fmt: skip
     parser.add_argument("--threads", type=int, help="Threads of each (chosen from the machine).")
     check_flags(parser, argv)
     options = parser.parse_args(argv)
@@ -78,6 +85,10 @@ def main(argv: list[str]) -> None:
             "texts. Give an --output elsewhere."
         )
     model = find_model(options.model)
+    if options.features_only and not model.widths:
+        raise ValueError(
+            f"--features_only: the model '{options.model}' has no backbone, and so no features. Leave it out."
+        )
     corpus = open_corpus(
         options.input,
         options.text_column,
@@ -111,39 +122,48 @@ def label(options: argparse.Namespace, model: ModelFacts, corpus: Corpus) -> Non
         print(f"{len(done):,} part(s) with {kept:,} rows are finished already")
     if len(done) == len(rows):
         return
-    # From here on, as these take seconds to import.
-    import torch
-
+    tasks = [corpus.task(part) for part in range(len(rows)) if part not in done]
+    job = _job(options, model, corpus)
+    tell = partial(follow, total=corpus.rows, kept=kept, output=options.output)
+    if options.address is None and options.actors is None:
+        why = why_here(corpus, corpus.rows - kept, model, options.threads)
+        if why is not None:
+            print(f"in this process, {job.threads} thread(s), as {why} (--actors N starts Ray)")
+            tell(run_here(tasks, PartLabeller, job))
+            return
     prepare(options.address)
-    from labelling import engine
-    from labelling.worker import Job, PartLabeller
+    from labelling import engine  # here, as Ray reads its variables when it is imported, which takes seconds
 
     with engine.running(options.address):
         crew = engine.choose_crew(options.actors, options.threads, local=options.address is None)
-        layout = Layout(
-            id_type=corpus.id_type,
-            labels=model.labels,
-            widths=model.widths if options.features_only else None,
-            keep_text=options.keep_text,
-            facts={"labels": json.dumps(model.labels), "model": json.dumps(model.describe())},
-        )
-        job = Job(
-            model=model,
-            layout=layout,
-            folder=options.output.resolve(),
-            text_column=corpus.text_column,
-            id_column=options.id_column,
-            top_k=options.top_k or (None if options.threshold is not None else "predicted"),
-            threshold=options.threshold,
-            threads=crew.threads,
-            device="cuda" if crew.gpu and torch.version.cuda else "cpu",
-        )
+        job = replace(job, threads=crew.threads, device="cuda" if crew.gpu and torch.version.cuda else "cpu")
         print(f"{crew.actors} actor(s) with {'a GPU' if crew.gpu else f'{crew.threads} thread(s)'} each")
-        tasks = [corpus.task(part) for part in range(len(rows)) if part not in done]
-        follow(engine.run_parts(tasks, PartLabeller, job, crew), corpus.rows, kept, options.output)
+        tell(engine.run_parts(tasks, PartLabeller, job, crew))
 
 
-def follow(results, total: int, kept: int, output: Path) -> None:
+def _job(options: argparse.Namespace, model: ModelFacts, corpus: Corpus) -> Job:
+    """What every part has in common, with the threads and the device of this process."""
+    layout = Layout(
+        id_type=corpus.id_type,
+        labels=model.labels,
+        widths=model.widths if options.features_only else None,
+        keep_text=options.keep_text,
+        facts={"labels": json.dumps(model.labels), "model": json.dumps(model.describe())},
+    )
+    return Job(
+        model=model,
+        layout=layout,
+        folder=options.output.resolve(),
+        text_column=corpus.text_column,
+        id_column=options.id_column,
+        top_k=options.top_k or (None if options.threshold is not None else "predicted"),
+        threshold=options.threshold,
+        threads=options.threads or torch.get_num_threads(),
+        device="cuda" if torch.cuda.is_available() else "cpu",
+    )
+
+
+def follow(results: Iterable[dict], total: int, kept: int, output: Path) -> None:
     """Show progress until every part is told, then what came of it."""
     started = time.perf_counter()
     new, without_text = 0, 0

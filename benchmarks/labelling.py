@@ -1,7 +1,7 @@
 """label.py on a corpus of many rows: killed half-way, run again, every row counted; memory of all processes over time.
 
 python -m benchmarks.labelling --model outputs/minilm-go_emotions --dataset go_emotions --rows 100000
-python -m benchmarks.labelling --model outputs/minilm-go_emotions --rows 8192 --crews 1x2 2x1 --no_kill
+python -m benchmarks.labelling --model outputs/minilm-go_emotions --rows 8192 --crews auto 1x2 2x1 --no_kill
 """
 
 import os
@@ -25,8 +25,8 @@ from fusion_model import FusionForSequenceClassification
 
 ROOT = Path(__file__).parents[1]
 SAMPLE_SECONDS = 1.0
-# Texts whose labels are compared with those of `predict` in this process.
-COMPARED = 500
+# Texts whose labels are compared with those of `predict` in this process, and those that its rate is taken of.
+COMPARED, TIMED = 500, 8192
 
 
 def role(process: psutil.Process) -> str:
@@ -93,8 +93,8 @@ def peaks(samples: list[Counter[str]]) -> dict[str, float]:
     }
 
 
-def check(output: Path, rows: int, texts: list[str], model: str) -> dict[str, int]:
-    """Count how often each row is in the output, and compare labels with those of `predict`.
+def check(output: Path, rows: int, texts: list[str], model: str) -> dict[str, float]:
+    """Count how often each row is in the output, and compare labels with those of `predict`, whose rate is told.
 
     Raises:
         SystemExit: a row is missing or there twice, or a label is another.
@@ -106,13 +106,18 @@ def check(output: Path, rows: int, texts: list[str], model: str) -> dict[str, in
     labels = table["labels"].to_pylist()
     differing = sum(labels[row] != labels[row % len(texts)] for row in range(rows))
     some = texts[:COMPARED]
-    predicted = FusionForSequenceClassification.from_pretrained(model).eval().predict(some)
+    classifier = FusionForSequenceClassification.from_pretrained(model).eval()
+    predicted = classifier.predict(some)
+    started = time.perf_counter()
+    timed = len(classifier.predict(texts[:TIMED]))
+    rate = timed / (time.perf_counter() - started)
     wrong = sum(
         labels[row] != [entry["label"] for entry in ranked] for row, ranked in enumerate(predicted) if row < rows
     )
     if differing or wrong:
         raise SystemExit(f"{differing} repeated rows and {wrong} of {len(some)} compared rows have other labels.")
-    return {"rows": rows, "rows_labelled_once": len(set(ids)), "compared_with_predict": len(some), "wrong": wrong}
+    counts = {"rows": rows, "rows_labelled_once": len(set(ids)), "compared_with_predict": len(some), "wrong": wrong}
+    return counts | {"predict_texts_per_second": rate}
 
 
 def main() -> None:
@@ -122,7 +127,9 @@ def main() -> None:
     command_line.add_argument("--dataset", default="sample", help="texts that are repeated until there are enough rows")
     command_line.add_argument("--rows", type=int, default=100_000)
     command_line.add_argument("--longest", type=int, default=10_000, help="leave out texts of more characters")
-    command_line.add_argument("--crews", nargs="+", default=["auto"], help="actors x threads, such as 1x2, or auto")
+    command_line.add_argument(
+        "--crews", nargs="+", default=["auto"], help="actors x threads of Ray, such as 1x2, or auto"
+    )
     command_line.add_argument("--no_kill", action="store_true", help="only run through")
     options = command_line.parse_args()
     texts = [text for text in load_source(options.dataset)["train"]["text"][:] if len(text) <= options.longest]

@@ -104,8 +104,10 @@ def load_recipe(name_or_path: str) -> Recipe:
         backbones = check_backbones(contents)
     except (ValueError, TypeError) as error:
         raise RecipeError(f"The recipe '{path.stem}': {error}") from None
-    if not backbones:
-        raise RecipeError(f"The recipe '{path.stem}' names no backbones: expected at least one.")
+    if not backbones and content["training"].get("lexical") is not True:
+        raise RecipeError(
+            f"The recipe '{path.stem}' names no backbones: expected at least one, or `lexical: true` under `training`."
+        )
     return Recipe(path.stem, content["description"], backbones, finetune, {**content["head"], **content["training"]})
 
 

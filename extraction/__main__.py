@@ -53,6 +53,10 @@ def parse(argv: list[str]) -> tuple[DataArguments, ExtractionArguments, list[Bac
         SystemExit: a flag is wrong; what is right is printed.
     """
     recipe, replacements = find_recipe(argv)
+    if not recipe.backbones:
+        raise ValueError(
+            f"The recipe '{recipe.name}' has no backbone, so that there is nothing to extract: run train.py alone."
+        )
     parser = HfArgumentParser(
         [DataArguments, ExtractionArguments],  # type: ignore[list-item]
         description="Computes and caches the features of a data set's texts, for train.py to find.",

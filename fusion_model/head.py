@@ -178,11 +178,18 @@ def combine_logits(
 
     Returns:
         `(batch, num_labels)`.
+
+    Raises:
+        ValueError: no part says anything.
     """
-    if head_logits is None:
-        logits = torch.stack(tuned_logits).mean(dim=0)
-    else:
+    if head_logits is not None:
         logits = sum((config.tuned_weight * one for one in tuned_logits), head_logits.mean(dim=0))
+    elif tuned_logits:
+        logits = torch.stack(tuned_logits).mean(dim=0)
+    elif tfidf_logits is not None:
+        return config.lexical_weight * tfidf_logits / config.temperature
+    else:
+        raise ValueError("The model has no backbone, so that forward needs lexical_logits: `model.lexical(texts)`.")
     if tfidf_logits is not None:
         logits = logits + config.lexical_weight * tfidf_logits.to(logits.dtype)
     return logits / config.temperature

@@ -64,8 +64,10 @@ class FusionForSequenceClassification(BackboneHolder):
     def __init__(self, config: FusionConfig):
         super().__init__(config)
         unknown = [backbone.name for backbone in config.backbones if backbone.hidden_size is None]
-        if unknown or not config.backbones:
+        if unknown:
             raise ValueError(f"The config needs backbones with their hidden_size; it is missing for {unknown}.")
+        if not config.backbones and not config.lexical_terms:
+            raise ValueError("The config has neither backbones nor lexical_terms: expected one of them, or both.")
         self.num_labels = cast(int, config.num_labels)
         self.standardise = nn.ModuleDict(
             {one.name: Standardise(one.width) for one in config.frozen} if config.standardise else {}
@@ -143,7 +145,7 @@ class FusionForSequenceClassification(BackboneHolder):
         head_logits, tuned_logits = self.component_logits(features)
         logits = combine_logits(head_logits, list(tuned_logits.values()), lexical_logits, self.config)
         # What a loss is taken of: each head of the ensemble alone, as it is trained.
-        member_logits = torch.stack(list(tuned_logits.values())) if head_logits is None else head_logits
+        member_logits = torch.stack(list(tuned_logits.values()) or [logits]) if head_logits is None else head_logits
         loss = None
         if labels is not None and self.training:
             loss = torch.stack([self.loss_function(_at_least_float32(one), labels) for one in member_logits]).mean()
@@ -199,7 +201,8 @@ class FusionForSequenceClassification(BackboneHolder):
     def parts(self) -> list[str]:
         """What `without` can leave out: the backbones' names (a tuned one's beside frozen ones only), and "lexical"."""
         names = [backbone.name for backbone in (self.config.backbones if self.heads else [])]
-        return names + ["lexical"] * (self.lexical is not None)
+        # Without any backbone there is nothing but the branch.
+        return names + ["lexical"] * (self.lexical is not None and bool(self.config.backbones))
 
     @torch.no_grad()
     def logits(self, texts: list[str], without: str | None = None) -> torch.Tensor:

@@ -85,7 +85,7 @@ def rank(scores: Any, config: LabelConfig, top_k: int | str | None, threshold: f
         ValueError: `top_k` or `threshold` is out of range.
     """
     check_choice(top_k, threshold)
-    values = scores.tolist()
+    values, names = scores.tolist(), config.id2label  # a config's attributes are slow to read
     order = sorted(range(len(values)), key=values.__getitem__, reverse=True)
     if threshold is not None:
         order = [label for label in order if values[label] >= threshold]
@@ -96,7 +96,7 @@ def rank(scores: Any, config: LabelConfig, top_k: int | str | None, threshold: f
         order = order[:1]
     if isinstance(top_k, int):
         order = order[:top_k]
-    return [{"label": config.id2label[label], "score": values[label]} for label in order]
+    return [{"label": names[label], "score": values[label]} for label in order]
 
 
 __all__ = ["LabelConfig", "check_choice", "check_texts", "probabilities", "rank", "whole_signs"]

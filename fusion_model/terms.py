@@ -1,12 +1,14 @@
 """Words, pairs of words and pieces of words, counted: the part of the TF-IDF branch that needs no torch.
 
-An export carries this file as it is, so it imports the standard library alone.
+An export carries this file as it is, so it imports the standard library and numpy alone.
 """
 
 import re
-from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import chain
+from typing import Any
+
+import numpy as np
 
 # A run of letters and digits (with inner apostrophes), or one sign: "don't", "wow", "!", "😂" are terms.
 WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
@@ -16,23 +18,14 @@ SEPARATOR = "\n"
 LONGEST_WORD = 64
 # Words whose pieces are kept at hand: more than an English text has, a few MB.
 REMEMBERED_WORDS = 50_000
-
-
-def words_of(text: str) -> list[str]:
-    """Words, signs and pairs of neighbours, each marked `w:`, with repetitions; case is ignored."""
-    words = WORD.findall(text.lower())
-    return [f"w:{word}" for word in words] + [f"w:{first} {second}" for first, second in pairwise(words)]
+# Above the number of every pair.
+NO_PAIR = 2**63 - 1
 
 
 def pieces_of_word(word: str) -> list[str]:
     """Runs of 2 to 5 characters in a word padded with a space, each marked `c:`, with repetitions."""
     padded = f" {word[:LONGEST_WORD]} "
     return [f"c:{padded[i : i + size]}" for size in range(2, 6) for i in range(len(padded) - size + 1)]
-
-
-def pieces_of(text: str) -> list[str]:
-    """`pieces_of_word` of all words; case is ignored."""
-    return [piece for word in WORD.findall(text.lower()) for piece in pieces_of_word(word)]
 
 
 class TermCounter:
@@ -57,42 +50,78 @@ class TermCounter:
                 "model again."
             )
         self.index = {term: row for row, term in enumerate(terms)}
+        # A pair is found by the numbers of its words: one number for both, in order.
+        joined = {row: term[2:].partition(" ") for row, term in enumerate(terms) if term.startswith("w:")}
+        pairs = {row: (first, second) for row, (first, blank, second) in joined.items() if blank}
+        self._number_of = {word: number for number, word in enumerate(dict.fromkeys(chain(*pairs.values())))}
+        keys = [self._pair_key(*map(self._number_of.__getitem__, words)) for words in pairs.values()]
+        order = np.argsort(keys)
+        self._pair_keys = np.append(np.array(keys, np.int64)[order], NO_PAIR)
+        self._pair_rows = np.append(np.array(list(pairs), np.int64)[order], -1)
         self._rows_of: dict[str, list[int]] = {}
 
-    def count(self, texts: Sequence[str]) -> tuple[list[int], list[int], list[int]]:
-        """Known terms of each text.
+    def count(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Known terms of each text: words, signs and pairs of neighbours in one bag, pieces of words in another.
 
         Args:
-            texts: Any number of strings.
+            texts: Any number of strings; case is ignored.
 
         Returns:
-            Three lists of one length: each term's row in the vocabulary, how often it occurs, and its bag, which is
-            `2 * text` for words and pairs, `2 * text + 1` for pieces. Bags are in order.
+            Three int64 arrays of one length: each term's row in the vocabulary, how often it occurs, and its bag, which
+            is `2 * text` for words and pairs, `2 * text + 1` for pieces. Bags are in order, and so are a bag's rows.
         """
-        index = self.index
-        rows: list[int] = []
-        counts: list[int] = []
-        bags: list[int] = []
-        for number, text in enumerate(texts):
-            words = (index[term] for term in words_of(text) if term in index)
-            pieces = (row for word in WORD.findall(text.lower()) for row in self._piece_rows(word))
-            for block, terms in enumerate((words, pieces)):
-                known = Counter(terms)
-                rows += known.keys()
-                counts += known.values()
-                bags += [2 * number + block] * len(known)
-        return rows, counts, bags
+        words_of = [WORD.findall(text.lower()) for text in texts]
+        words = list(chain.from_iterable(words_of))
+        text_of = np.repeat(np.arange(len(texts)), _lengths(words_of))
+        # Each different word is looked up once: its number in pairs, its own row, then those of its pieces.
+        number: dict[str, int] = {}
+        ids = np.fromiter((number.setdefault(word, len(number)) for word in words), np.int64, len(words))
+        rows_of = [self._rows(word) for word in number]
+        rows = np.fromiter(chain.from_iterable(rows_of), np.int64)
+        sizes = _lengths(rows_of)
+        ends = np.cumsum(sizes)[ids]
+        starts = ends - sizes[ids]
+        pieces = sizes[ids] - 2
+        # Pieces of all words one after the other: a run of neighbouring `rows` for each word.
+        runs = np.repeat(ends - np.cumsum(pieces), pieces) + np.arange(pieces.sum())
+        numbers = rows[starts]
+        first, second = numbers[:-1], numbers[1:]
+        possible = (first >= 0) & (second >= 0) & (text_of[:-1] == text_of[1:])  # no pair reaches into the next text
+        keys = np.where(possible, self._pair_key(first, second), -1)
+        places = np.searchsorted(self._pair_keys, keys)
+        pairs = np.where(self._pair_keys[places] == keys, self._pair_rows[places], -1)
 
-    def _piece_rows(self, word: str) -> list[int]:
-        """Rows of a word's known pieces; most words of a text were met before."""
+        found = np.concatenate([rows[starts + 1], pairs, rows[runs]])
+        bags = np.concatenate([2 * text_of, 2 * text_of[1:], 2 * np.repeat(text_of, pieces) + 1])
+        # One number for a bag and a row, sorted: what is equal stands together and is counted.
+        keys = np.sort((bags * len(self.index) + found)[found >= 0])
+        last = np.flatnonzero(np.diff(keys, append=-1))
+        bags, found = np.divmod(keys[last], len(self.index))
+        return found, np.diff(last, prepend=-1), bags
+
+    def _rows(self, word: str) -> list[int]:
+        """A word's number in pairs and its own row, -1 where it has none, and its known pieces' rows.
+
+        Most words of a text were met before.
+        """
         rows = self._rows_of.get(word)
         if rows is None:
             index = self.index
-            rows = [index[piece] for piece in pieces_of_word(word) if piece in index]
+            pieces = [index[piece] for piece in pieces_of_word(word) if piece in index]
+            rows = [self._number_of.get(word, -1), index.get(f"w:{word}", -1), *pieces]
             if len(self._rows_of) >= REMEMBERED_WORDS:
                 self._rows_of.clear()
             self._rows_of[word] = rows
         return rows
 
+    def _pair_key(self, first: Any, second: Any) -> Any:
+        """One number for the numbers of two words."""
+        return first * len(self._number_of) + second
 
-__all__ = ["SEPARATOR", "WORD", "TermCounter", "pieces_of", "pieces_of_word", "words_of"]
+
+def _lengths(lists: Sequence[list]) -> np.ndarray:
+    """How long each is."""
+    return np.fromiter(map(len, lists), np.int64, len(lists))
+
+
+__all__ = ["SEPARATOR", "WORD", "TermCounter", "pieces_of_word"]

@@ -68,12 +68,10 @@ class TfidfBranch(nn.Module):
 
     def forward(self, texts: list[str]) -> torch.Tensor:
         """Logits `(len(texts), num_labels)` of raw texts."""
-        rows, counts, bags = self.counter.count(texts)
         device = self.weight.device
-        flat = torch.tensor(rows, dtype=torch.long, device=device)
-        bag = torch.tensor(bags, dtype=torch.long, device=device)
+        flat, counts, bag = (torch.from_numpy(part).to(device) for part in self.counter.count(texts))
         values = weigh(
-            torch.tensor(counts, dtype=torch.float32, device=device),
+            counts.float(),
             self.idf[flat].float(),
             bag,
             lambda x: torch.zeros(2 * len(texts), device=device).index_add_(0, bag, x),

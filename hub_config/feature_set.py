@@ -66,6 +66,8 @@ def publish_features(
         ValueError: there is no such recipe or data set.
     """
     backbones = load_recipe(recipe).backbones
+    if not backbones:
+        raise ValueError(f"The recipe '{recipe}' has no backbone, and so no features: choose another --recipe.")
     check_licences(backbones, accept_licence)
     api = HfApi()
     state = look(api, target)

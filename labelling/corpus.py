@@ -65,6 +65,11 @@ class Corpus:
         """Number of rows in all files."""
         return sum(self.counts)
 
+    @property
+    def bytes(self) -> int:
+        """Size of all files, as they are read."""
+        return sum(split_part(file.file)[0].stat().st_size for file in self.files)
+
     def describe(self) -> dict[str, Any]:
         """What a later run must find unchanged to go on with the same output."""
         return {

@@ -1,7 +1,6 @@
 """Ray, started here or joined, and the parts that its actors work on."""
 
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -20,13 +19,12 @@ import psutil
 from common.memory import KERNELS
 
 from .environment import ray_folder
+from .here import THREADS, usable_cores
 
 # Parts travel as a few numbers, and results do not travel at all: Ray's smallest store (75 MiB) is more than enough.
 OBJECT_STORE_BYTES = 80 * 2**20
 # Room for a worker with a small backbone; a guess on the safe side.
 ACTOR_BYTES = 1_500_000_000
-# Cores of one worker on a machine without a GPU; `benchmarks/labelling.py --crews` compares others.
-THREADS = 2
 # What workers on other machines import; a machine that has the project needs nothing of it.
 PACKAGES = ("fusion_model", "common", "tables", "labelling")
 
@@ -113,7 +111,7 @@ def choose_crew(actors: int | None, threads: int | None, local: bool) -> Crew:
     cores = int(resources.get("CPU", 1))
     if local:
         # Ray knows of containers' quotas, but not of the cores that this process may not use.
-        cores = min(cores, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores)
+        cores = min(cores, usable_cores())
     gpus = int(resources.get("GPU", 0))
     if gpus:
         return Crew(actors or gpus, threads or max(1, min(4, cores // gpus)), True)

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -71,7 +71,7 @@ class PartLabeller:
             # An exception here would start actor after actor; told as a part's result it ends the run.
             self.failure = str(error)
 
-    def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, list]:
+    def __call__(self, batch: Mapping[str, Sequence]) -> dict[str, list]:
         """One part, as `Corpus.task` describes it, to a line about it: rows, rows without a text, seconds, error."""
         (task,) = batch["task"]
         part, folder = task["part"], self.job.folder

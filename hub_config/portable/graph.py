@@ -47,9 +47,9 @@ class Classifier(nn.Module):
         """Classify.
 
         Args:
-            inputs: For each backbone token ids and a mask of real tokens, int64 `(batch, tokens)`; then, with a lexical
-                channel, rows, counts and bags of the terms as `fusion_model.terms.TermCounter.count` gives them, int64
-                `(terms,)`.
+            inputs: For each backbone token ids and a mask of real tokens, int64 `(batch, tokens)`; where there is none,
+                one input `(batch,)`, of which only the length is read; then, with a lexical channel, rows, counts and
+                bags of the terms as `fusion_model.terms.TermCounter.count` gives them, int64 `(terms,)`.
 
         Returns:
             Float32 logits `(batch, num_labels)`, as `FusionForSequenceClassification.logits` gives them.
@@ -98,7 +98,7 @@ def load_backbone(model: FusionForSequenceClassification, backbone: Backbone) ->
 def input_names(model: FusionForSequenceClassification) -> list[str]:
     """Names of the graph's inputs, in order."""
     names = [f"{one.name}_{part}" for one in model.config.backbones for part in ("input_ids", "attention_mask")]
-    return names + list(TERMS if model.lexical is not None else ())
+    return (names or ["texts"]) + list(TERMS if model.lexical is not None else ())
 
 
 def write_graph(model: FusionForSequenceClassification, file: Path) -> None:
@@ -120,6 +120,8 @@ def write_graph(model: FusionForSequenceClassification, file: Path) -> None:
         mask = torch.ones(EXAMPLE_BATCH, min(EXAMPLE_TOKENS, backbone.max_length), dtype=torch.long)
         example += [mask, mask.clone()]
         shapes += [{0: batch, 1: tokens}] * 2
+    if not example:
+        example, shapes = [torch.zeros(EXAMPLE_BATCH, dtype=torch.long)], [{0: batch}]
     if model.lexical is not None:
         # The first term once in each bag.
         bags = torch.arange(2 * EXAMPLE_BATCH)

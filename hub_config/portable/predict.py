@@ -68,14 +68,16 @@ class Classifier:
             for backbone, tokenizer in zip(self.config.backbones, self.tokenizers, strict=True)
         ]
         logits = np.empty((len(texts), len(self.config.labels)), np.float32)
-        for batch in bucket_by_length([len(row) for row in ids[0]], BATCH_TOKENS):
-            inputs: dict[str, np.ndarray] = {}
+        # Without a backbone nothing is tokenized, and a text counts as about a token for four characters.
+        lengths = [len(row) for row in ids[0]] if ids else [len(text) // 4 + 1 for text in texts]
+        for batch in bucket_by_length(lengths, BATCH_TOKENS, padded=not ids):
+            inputs = {} if ids else {"texts": np.zeros(len(batch), np.int64)}
             for backbone, rows in zip(self.config.backbones, ids, strict=True):
                 inputs |= padded(backbone["name"], [rows[row] for row in batch])
             if self.counter is not None:
                 terms = self.counter.count([texts[row] for row in batch])
                 names = ("term_rows", "term_counts", "term_bags")
-                inputs |= {name: np.array(part, np.int64) for name, part in zip(names, terms, strict=True)}
+                inputs |= dict(zip(names, terms, strict=True))
             logits[batch] = self.session.run(None, inputs)[0]
         return logits
 

@@ -33,7 +33,7 @@ def test_the_shipped_recipes_are_there():
 def test_a_shipped_recipe_loads_by_name(name):
     recipe = load_recipe(name)
     assert recipe.name == name
-    assert recipe.backbones
+    assert recipe.backbones or recipe.defaults["lexical"]
     assert "\n" not in recipe.description
 
 
@@ -65,7 +65,8 @@ def test_empty_sections_are_as_good_as_none(write):
         (BACKBONE + "training: [a]\n", "section 'training' of the recipe 'mine' must hold `key: value` lines"),
         (BACKBONE + "description: [a]\n", "section 'description' of the recipe 'mine' must hold a sentence"),
         ("backbones: {name: tiny, model_id: a}\n", "section 'backbones' .* must hold a list of backbones"),
-        ("training: {}\n", "names no backbones"),
+        ("training: {}\n", "names no backbones.*`lexical: true`"),
+        ("training: {lexical: 1}\n", "names no backbones"),
         ("backbones: [tiny]\n", "expected a dict"),
         ("backbones:\n  - {name: tiny, model_id: a, layer: [1]}\n", "unknown key"),
         ("backbones:\n  - {name: tiny, model_id: a, layers: {a: 1}}\n", "layers is"),

@@ -39,7 +39,7 @@ def test_a_configuration_survives_json_with_every_field(make_model, tmp_path):
 
 def test_a_bare_configuration_can_be_made_as_transformers_does_to_compare_defaults():
     assert FusionConfig().backbones == []
-    with pytest.raises(ValueError, match="needs backbones"):
+    with pytest.raises(ValueError, match="neither backbones nor lexical_terms"):
         FusionForSequenceClassification(FusionConfig())
 
 

@@ -1,6 +1,7 @@
 """The lexical channel against scikit-learn's TfidfVectorizer, and with texts that it knows nothing of."""
 
 import copy
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from fusion_model.terms import pieces_of, words_of
+from fusion_model.terms import WORD, pieces_of_word
 from fusion_model.tfidf import TfidfBranch
 from training.tfidf import MIN_PIECE_TEXTS, MIN_WORD_TEXTS, fit_tfidf
 
@@ -21,6 +22,15 @@ UNSEEN = [
     "THE NIGHT may bring what I've ever seen!!!",
     "line\nbreak\tand\u2028more",
 ]
+
+
+def words_of(text: str) -> list[str]:
+    words = WORD.findall(text.lower())
+    return [f"w:{word}" for word in words] + [f"w:{first} {second}" for first, second in pairwise(words)]
+
+
+def pieces_of(text: str) -> list[str]:
+    return [piece for word in WORD.findall(text.lower()) for piece in pieces_of_word(word)]
 
 
 @pytest.fixture(scope="module")

@@ -33,13 +33,15 @@ def stamps(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 @pytest.mark.slow
-def test_killed_half_way_and_run_again_labels_every_row_once_as_predict_does(tmp_path, model_folder, model):
-    pytest.importorskip("ray", reason="ray is not installed (requirements-cluster.txt)")
+@pytest.mark.parametrize("with_ray", [True, False])
+def test_killed_half_way_and_run_again_labels_every_row_once_as_predict_does(tmp_path, model_folder, model, with_ray):
+    if with_ray:
+        pytest.importorskip("ray", reason="ray is not installed (requirements-cluster.txt)")
     rows = [{"key": f"r{n}", "text": None if n % 50 == 7 else f"{TEXTS[n % 5]} {n % 9}"} for n in range(600)]
     (tmp_path / "corpus.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     out = tmp_path / "out"
     arguments = ("--model", model_folder, "--input", tmp_path / "corpus.jsonl", "--output", out, "--id_column", "key",
-                 "--part_rows", 10, "--actors", 1, "--threads", 1)  # fmt: skip
+                 "--part_rows", 10, "--threads", 1, *(("--actors", 1) if with_ray else ()))  # fmt: skip
 
     with (tmp_path / "log").open("w") as log:
         first = subprocess.Popen(command(*arguments), stdout=log, stderr=log, cwd=tmp_path)
@@ -55,6 +57,8 @@ def test_killed_half_way_and_run_again_labels_every_row_once_as_predict_does(tmp
 
     done = run(*arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    assert ("1 actor(s) with 1 thread(s) each" in done.stdout) == with_ray
+    assert ("in this process, 1 thread(s)" in done.stdout) != with_ray
     assert f"{len(before)} part(s) with {len(before) * 10} rows are finished already" in done.stdout
     after = stamps(out)
     assert len(after) == 60

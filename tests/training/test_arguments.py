@@ -28,7 +28,7 @@ def test_every_shipped_recipe_parses(name):
     arguments = parse(["--recipe", name])
     assert arguments.recipe.name == arguments.training.recipe == name
     assert arguments.recipe.description.endswith(".")
-    assert arguments.backbones
+    assert arguments.backbones or arguments.training.lexical
     assert arguments.training.output_dir == f"outputs/{name}-sample"
 
 
