@@ -17,7 +17,7 @@ from .buckets import bucket_by_length
 from .file_modes import set_default_mode
 from .hub import hub_is_reachable, locate
 from .pooling import PooledLayers
-from .positions import readable_tokens
+from .positions import check_length, check_readable_tokens
 from .trust import check_backbone, check_ids
 
 logger = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class BackboneEncoder:
             with LOADING:
                 if self._tokenizer is None:
                     tokenizer = self.load(AutoTokenizer)
-                    self._check_length(tokenizer.model_max_length)
+                    check_length(self.backbone, tokenizer.model_max_length)
                     # The first call sets truncation up, during which a second thread would fail.
                     self._token_ids(tokenizer, ["."])
                     self._tokenizer = tokenizer
@@ -157,22 +157,8 @@ class BackboneEncoder:
                 f"Backbone '{name}' has hidden size {model.config.hidden_size}, but the configuration says "
                 f"{self.backbone.hidden_size}: '{self.location}' is not the backbone that the head was trained on."
             )
-        longest, trained = readable_tokens(model), getattr(model.config, "max_position_embeddings", None)
-        self._check_length(longest)
-        if longest is None and 0 < (trained or 0) < self.backbone.max_length:
-            logger.warning(
-                f"Backbone '{name}': max_length is {self.backbone.max_length}, but it was made for {trained} tokens. It "
-                "reads longer texts; how well is not known."
-            )
+        check_readable_tokens(model, self.backbone)
         return model
-
-    def _check_length(self, longest: int | None) -> None:
-        """Refuse a `max_length` that the backbone cannot read."""
-        if longest is not None and self.backbone.max_length > longest:
-            raise ValueError(
-                f"Backbone '{self.backbone.name}': max_length is {self.backbone.max_length}, but the backbone reads at "
-                f"most {longest} tokens. Lower max_length."
-            )
 
     def load(self, auto_class, **kwargs):
         """Call `from_pretrained`, from the cache alone where no Hub answers; its error says what can be done."""

@@ -64,7 +64,9 @@ def pool(hidden: torch.Tensor, mask: torch.Tensor | None, lengths: torch.Tensor,
         ValueError: there is no such pooling, or the state has no vector for each token.
     """
     if mask is not None and hidden.shape[1] != mask.shape[1]:
-        raise ValueError(f"A hidden state has {hidden.shape[1]} vectors for {mask.shape[1]} tokens: take another layer.")
+        raise ValueError(
+            f"A hidden state has {hidden.shape[1]} vectors for {mask.shape[1]} tokens: take another layer."
+        )
     if pooling not in POOLINGS:
         raise ValueError(f"There is no pooling '{pooling}': expected one of {sorted(POOLINGS)}.")
     return POOLINGS[pooling](hidden, mask, lengths)
@@ -186,7 +188,9 @@ class PooledLayers:
     def _take(self, layer: int, hidden: torch.Tensor) -> None:
         """Pool one hidden state, `(batch, tokens, hidden_size)`."""
         if hidden.shape[:2] != self._pass.tokens:
-            raise StateError(f"Hidden state {layer} is {tuple(hidden.shape)} for texts of {tuple(self._pass.tokens)} tokens.")
+            raise StateError(
+                f"Hidden state {layer} is {tuple(hidden.shape)} for texts of {tuple(self._pass.tokens)} tokens."
+            )
         pooled = pool_slots([hidden], [0], self.poolings, self._pass.mask, self._pass.lengths)
         self._pass.pooled[layer] = pooled.half()
 
@@ -205,7 +209,12 @@ class PooledLayers:
         lengths = torch.full((1,), ids.shape[1], device=ids.device)
         try:
             seen = self(ids, None, lengths)
-        except (KeyError, IndexError, AttributeError, StateError):  # a layer is not called, or called with something else
+        except (
+            KeyError,
+            IndexError,
+            AttributeError,
+            StateError,
+        ):  # a layer is not called, or called with something else
             return False
         self.hooked = False
         expected = self(ids, None, lengths)

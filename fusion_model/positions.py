@@ -1,11 +1,16 @@
 """How many tokens a backbone can read: found by what it looks up in a short run, not by the name of a field."""
 
+import logging
 from contextlib import suppress
 
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 from transformers import PreTrainedModel
+
+from .backbones import Backbone
+
+logger = logging.getLogger(__name__)
 
 # Ways to look rows up in a table, and where their arguments have the table and the indices; rows are dimension 0, or
 # what `dim` says.
@@ -92,4 +97,38 @@ def readable_tokens(model: PreTrainedModel) -> int | None:
     return min(set.intersection(*limits), default=None)
 
 
-__all__ = ["readable_tokens"]
+def check_readable_tokens(model: PreTrainedModel, backbone: Backbone) -> None:
+    """Refuse a `max_length` that a backbone cannot read, and warn of one that it was not made for.
+
+    Args:
+        model: The backbone, in evaluation mode.
+        backbone: What the config says of it.
+
+    Raises:
+        ValueError: names the longest that it reads.
+    """
+    longest, made_for = readable_tokens(model), getattr(model.config, "max_position_embeddings", None)
+    if longest is not None:
+        check_length(backbone, longest)
+    # XLNet says -1.
+    elif 0 < (made_for or 0) < backbone.max_length:
+        logger.warning(
+            f"Backbone '{backbone.name}': max_length is {backbone.max_length}, but it was made for {made_for} tokens. It "
+            "reads longer texts; how well is not known."
+        )
+
+
+def check_length(backbone: Backbone, longest: int) -> None:
+    """Refuse a `max_length` above `longest`.
+
+    Raises:
+        ValueError: names both numbers.
+    """
+    if backbone.max_length > longest:
+        raise ValueError(
+            f"Backbone '{backbone.name}': max_length is {backbone.max_length}, but the backbone reads at most {longest} "
+            "tokens. Lower max_length."
+        )
+
+
+__all__ = ["check_length", "check_readable_tokens", "readable_tokens"]
