@@ -163,7 +163,7 @@ class PooledLayers:
 
     @cached_property
     def ignores_padding(self) -> bool:
-        """Whether a text's features stay the same beside a longer one: not so where padding is read (FNet, ConvBERT)."""
+        """Whether a text's features are the same with padding behind it; FNet and ConvBERT read that too."""
         lengths = torch.full((1,), SAMPLE_TOKENS, device=self.sample.device)
         padded = nn.functional.pad(self.sample, (0, SAMPLE_TOKENS))
         mask = torch.arange(2 * SAMPLE_TOKENS, device=self.sample.device)[None] < lengths[:, None]

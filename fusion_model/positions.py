@@ -28,7 +28,7 @@ LENGTHS = (5, 8)
 LARGEST_OFFSET = 16
 
 
-class _FirstLayerDone(Exception):
+class _FirstLayerDoneError(Exception):
     """All positions have been looked up by now."""
 
 
@@ -78,7 +78,7 @@ def readable_tokens(model: PreTrainedModel) -> int | None:
     layers = next((m for m in model.modules() if isinstance(m, nn.ModuleList) and 0 < len(m) == depth), None)
 
     def stop(*_) -> None:
-        raise _FirstLayerDone
+        raise _FirstLayerDoneError
 
     # The same token again and again, and not the pad token, which RoBERTa does not count.
     token = next(i for i in (5, 6) if i != getattr(model.config, "pad_token_id", None))
@@ -88,7 +88,7 @@ def readable_tokens(model: PreTrainedModel) -> int | None:
         for tokens in LENGTHS:
             ids = torch.full((1, tokens), token, device=model.device)
             tables = _Tables(tokens)
-            with suppress(_FirstLayerDone), tables:
+            with suppress(_FirstLayerDoneError), tables:
                 model(input_ids=ids)
             limits.append(tables.readable)
     finally:
@@ -113,8 +113,8 @@ def check_readable_tokens(model: PreTrainedModel, backbone: Backbone) -> None:
     # XLNet says -1.
     elif 0 < (made_for or 0) < backbone.max_length:
         logger.warning(
-            f"Backbone '{backbone.name}': max_length is {backbone.max_length}, but it was made for {made_for} tokens. It "
-            "reads longer texts; how well is not known."
+            f"Backbone '{backbone.name}': max_length is {backbone.max_length}, but it was made for {made_for} tokens. "
+            "It reads longer texts; how well is not known."
         )
 
 
@@ -126,8 +126,8 @@ def check_length(backbone: Backbone, longest: int) -> None:
     """
     if backbone.max_length > longest:
         raise ValueError(
-            f"Backbone '{backbone.name}': max_length is {backbone.max_length}, but the backbone reads at most {longest} "
-            "tokens. Lower max_length."
+            f"Backbone '{backbone.name}': max_length is {backbone.max_length}, but the backbone reads at most "
+            f"{longest} tokens. Lower max_length."
         )
 
 

@@ -7,7 +7,7 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
 
-WORDS = "i am so happy that you came to see me today why did nobody tell hate this it is cold".split()
+SENTENCE = "i am so happy that you came to see me today why did nobody tell hate this it is cold"
 SPECIALS = ["[UNK]", "[PAD]", "[CLS]", "[SEP]"]
 # 64 positions, at the places where each architecture keeps them.
 ENCODER: dict[str, Any] = {
@@ -63,7 +63,7 @@ T5 = {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 2, "num_heads": 2}
 
 def build(kind: str, folder: Path, options: dict[str, Any] | None = None) -> Path:
     """Save a random model of a type and its tokenizer in `folder`."""
-    vocabulary = {word: number for number, word in enumerate(SPECIALS + WORDS)}
+    vocabulary = {word: number for number, word in enumerate([*SPECIALS, *SENTENCE.split()])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     ids = [("[CLS]", 2), ("[SEP]", 3)]

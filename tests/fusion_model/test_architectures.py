@@ -101,6 +101,15 @@ def test_a_model_over_an_architecture_predicts_a_text_alike_alone_and_in_company
         assert alone[0]["score"] == pytest.approx(labels[0]["score"], abs=2e-3)
 
 
+@pytest.mark.parametrize("kind", sorted(ARCHITECTURES.keys() - {"bert", "distilbert", "roberta"}))
+def test_an_architecture_whose_export_is_not_tested_is_refused_by_its_type(kind, tmp_path):
+    graph = pytest.importorskip("hub_config.portable.graph", reason="onnx is not installed", exc_type=ImportError)
+    spec = {"name": "tiny", "model_id": str(build(kind, tmp_path)), "hidden_size": 16, "max_length": 48}
+    model = FusionForSequenceClassification(FusionConfig(backbones=[spec], fusion_dim=8, hidden_sizes=[8]))
+    with pytest.raises(graph.ExportError, match=rf"'tiny' is of the type '{kind}': expected one of"):
+        graph.load_backbone(model, model.config.backbones[0])
+
+
 def test_hidden_states_that_are_shorter_than_the_text_are_refused_and_the_others_read(tmp_path):
     folder = build("funnel", tmp_path, FUNNEL)
     with pytest.raises(ValueError, match=r"hidden state\(s\) \[3, 4\]: expected layers of \[0, 1, 2, 5, 6, 7\]"):
