@@ -17,6 +17,7 @@ from .buckets import bucket_by_length
 from .file_modes import set_default_mode
 from .hub import hub_is_reachable, locate
 from .pooling import PooledLayers
+from .positions import check_length, check_readable_tokens
 from .trust import check_backbone, check_ids
 
 logger = logging.getLogger(__name__)
@@ -91,7 +92,7 @@ class BackboneEncoder:
             with LOADING:
                 if self._tokenizer is None:
                     tokenizer = self.load(AutoTokenizer)
-                    self._check_length(tokenizer.model_max_length)
+                    check_length(self.backbone, tokenizer.model_max_length)
                     # The first call sets truncation up, during which a second thread would fail.
                     self._token_ids(tokenizer, ["."])
                     self._tokenizer = tokenizer
@@ -156,16 +157,8 @@ class BackboneEncoder:
                 f"Backbone '{name}' has hidden size {model.config.hidden_size}, but the configuration says "
                 f"{self.backbone.hidden_size}: '{self.location}' is not the backbone that the head was trained on."
             )
-        self._check_length(getattr(model.config, "max_position_embeddings", None) or self.backbone.max_length)
+        check_readable_tokens(model, self.backbone)
         return model
-
-    def _check_length(self, longest: int) -> None:
-        """Refuse a `max_length` that the backbone cannot read."""
-        if self.backbone.max_length > longest:
-            raise ValueError(
-                f"Backbone '{self.backbone.name}': max_length is {self.backbone.max_length}, but the backbone reads at "
-                f"most {longest} tokens. Lower max_length."
-            )
 
     def load(self, auto_class, **kwargs):
         """Call `from_pretrained`, from the cache alone where no Hub answers; its error says what can be done."""
@@ -234,6 +227,7 @@ class BackboneEncoder:
             return
         on_gpu = self.device.type == "cuda"
         vocabulary = len(cast(torch.nn.Embedding, self.model.get_input_embeddings()).weight)
+        padded = on_gpu and self.layers.ignores_padding
         self._max_tokens = self._max_tokens or max_tokens_on(self.model, self.device)
         # By characters, which is almost by tokens: a GPU can start before all texts are tokenised.
         order = (
@@ -244,7 +238,7 @@ class BackboneEncoder:
             group = order[start : start + size]
             token_ids = self.tokenize([texts[row] for row in group])
             check_ids(token_ids, vocabulary, self.location)
-            for batch in bucket_by_length([len(ids) for ids in token_ids], self._max_tokens, padded=on_gpu):
+            for batch in bucket_by_length([len(ids) for ids in token_ids], self._max_tokens, padded=padded):
                 yield [group[row] for row in batch], [token_ids[row] for row in batch]
 
     @contextmanager

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import cached_property
 
 import torch
 from torch import nn
@@ -32,6 +33,10 @@ def pool_last(hidden: torch.Tensor, mask: torch.Tensor | None, lengths: torch.Te
     return hidden.gather(1, (lengths - 1)[:, None, None].expand(-1, 1, hidden.shape[2])).squeeze(1)
 
 
+# Tokens of the text that the two ways are compared with: Funnel shortens that many, and Longformer and BigBird, which
+# pad what they read to an even number, show it.
+SAMPLE_TOKENS = 7
+
 # Name in a recipe -> parameter-free function of one layer's hidden states `(batch, tokens, hidden_size)`, the mask of
 # real tokens `(batch, tokens)` (None without padding) and their number `(batch,)`, to `(batch, hidden_size)`. Encoder,
 # fine-tuning and export read this table.
@@ -56,8 +61,12 @@ def pool(hidden: torch.Tensor, mask: torch.Tensor | None, lengths: torch.Tensor,
         Tensor `(batch, hidden_size)`; a mean is float32, what is picked keeps its dtype.
 
     Raises:
-        ValueError: there is no such pooling.
+        ValueError: there is no such pooling, or the state has no vector for each token.
     """
+    if mask is not None and hidden.shape[1] != mask.shape[1]:
+        raise ValueError(
+            f"A hidden state has {hidden.shape[1]} vectors for {mask.shape[1]} tokens: take another layer."
+        )
     if pooling not in POOLINGS:
         raise ValueError(f"There is no pooling '{pooling}': expected one of {sorted(POOLINGS)}.")
     return POOLINGS[pooling](hidden, mask, lengths)
@@ -85,6 +94,10 @@ def pool_slots(
     return torch.cat([pool(states[layer], mask, lengths, name) for layer in layers for name in poolings], dim=1)
 
 
+class StateError(ValueError):
+    """A hidden state has no vector for each token."""
+
+
 class PooledLayers:
     """Runs a backbone and pools the hidden states of some of its layers.
 
@@ -96,12 +109,15 @@ class PooledLayers:
         layers: Indices into the hidden states, from 0 or from the end.
         poolings: Of each layer.
         ids: A few token ids, to compare the two ways with.
+
+    Raises:
+        ValueError: one of the layers has no vector for each token; those that have are named.
     """
 
     def __init__(self, model: PreTrainedModel, layers: Sequence[int], poolings: Sequence[str], ids: list[int]):
         self.model = model
-        self.depth = model.config.num_hidden_layers
-        self.layers = [layer % (self.depth + 1) for layer in layers]
+        self.sample = torch.tensor([(ids * SAMPLE_TOKENS)[:SAMPLE_TOKENS]], device=model.device)
+        self.depth, self.layers = self._find(layers, self.sample)
         self.poolings = poolings
         # What a pass is made for, and what was pooled in it: of each thread its own.
         self._pass = threading.local()
@@ -113,7 +129,7 @@ class PooledLayers:
                 stacks[0][layer].register_forward_pre_hook(self._hook(layer), with_kwargs=True)
                 for layer in set(self.layers) - {self.depth}
             ]
-            if not self._agrees(torch.tensor([ids], device=model.device)):
+            if not self._agrees(self.sample):
                 self.hooked = False
                 for handle in handles:
                     handle.remove()
@@ -130,7 +146,7 @@ class PooledLayers:
         Returns:
             Float16 tensor `(batch, slots * hidden_size)`, layer by layer, in each layer pooling by pooling.
         """
-        self._pass.pooled, self._pass.mask, self._pass.lengths = {}, mask, lengths
+        self._pass.pooled, self._pass.mask, self._pass.lengths, self._pass.tokens = {}, mask, lengths, ids.shape
         try:
             outputs = self.model(
                 input_ids=ids,
@@ -145,8 +161,36 @@ class PooledLayers:
         finally:
             self._pass.pooled = None
 
+    @cached_property
+    def ignores_padding(self) -> bool:
+        """Whether a text's features are the same with padding behind it; FNet and ConvBERT read that too."""
+        lengths = torch.full((1,), SAMPLE_TOKENS, device=self.sample.device)
+        padded = nn.functional.pad(self.sample, (0, SAMPLE_TOKENS))
+        mask = torch.arange(2 * SAMPLE_TOKENS, device=self.sample.device)[None] < lengths[:, None]
+        alone, beside = self(self.sample, None, lengths), self(padded, mask, lengths)
+        return torch.allclose(alone, beside, rtol=5e-2, atol=5e-2)
+
+    @torch.inference_mode()
+    def _find(self, layers: Sequence[int], sample: torch.Tensor) -> tuple[int, list[int]]:
+        """Number of the last hidden state, and the numbers of the given ones, once all are known to fit the tokens."""
+        config = self.model.config
+        states = self.model(input_ids=sample, output_hidden_states=True).hidden_states
+        count, expected = len(states), (*sample.shape, config.hidden_size)
+        whole = [number for number, state in enumerate(states) if state.shape == expected]
+        wrong = [layer for layer in layers if layer % count not in whole]
+        if wrong:
+            raise StateError(
+                f"A backbone of the type '{config.model_type}' has no vector of {config.hidden_size} numbers for each "
+                f"token in its hidden state(s) {wrong}: expected layers of {whole} (the last is -1)."
+            )
+        return count - 1, [layer % count for layer in layers]
+
     def _take(self, layer: int, hidden: torch.Tensor) -> None:
         """Pool one hidden state, `(batch, tokens, hidden_size)`."""
+        if hidden.shape[:2] != self._pass.tokens:
+            raise StateError(
+                f"Hidden state {layer} is {tuple(hidden.shape)} for texts of {tuple(self._pass.tokens)} tokens."
+            )
         pooled = pool_slots([hidden], [0], self.poolings, self._pass.mask, self._pass.lengths)
         self._pass.pooled[layer] = pooled.half()
 
@@ -165,7 +209,12 @@ class PooledLayers:
         lengths = torch.full((1,), ids.shape[1], device=ids.device)
         try:
             seen = self(ids, None, lengths)
-        except (KeyError, IndexError, AttributeError):  # a layer is not called, or called with something else
+        except (
+            KeyError,
+            IndexError,
+            AttributeError,
+            StateError,
+        ):  # a layer is not called, or called with something else
             return False
         self.hooked = False
         expected = self(ids, None, lengths)
@@ -173,4 +222,4 @@ class PooledLayers:
         return torch.allclose(seen, expected, rtol=1e-2, atol=1e-2, equal_nan=True)
 
 
-__all__ = ["POOLINGS", "PooledLayers", "pool", "pool_slots"]
+__all__ = ["POOLINGS", "PooledLayers", "StateError", "pool", "pool_slots"]

@@ -13,6 +13,7 @@ from fusion_model.tfidf import TfidfBranch
 
 from .arguments import Arguments
 from .evaluation import Calibration, calibrate, score
+from .feature_sizes import warn_of_small_slots
 from .feed import FeatureColumn, FeatureDataset
 from .finetune import Task, check_depth, finetune
 from .head import build_config, predict_logits, seeded_model, train_head
@@ -82,6 +83,8 @@ def extract_all(arguments: Arguments, data: DatasetDict) -> dict[str, dict[str, 
         for name, split in splits.items():
             features = extract(split, backbone, name=name, cache_dir=cache_dir, device=device, encoder=encoder)
             columns[name][backbone.name] = FeatureColumn(features)
+    if not arguments.head.standardise:
+        warn_of_small_slots([one for one in arguments.backbones if not one.tuned], columns["train"])
     return columns
 
 

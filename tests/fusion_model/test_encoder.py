@@ -225,10 +225,13 @@ def test_layers_and_lengths_beyond_the_backbone_are_refused(tiny_bert, tiny_llam
         encoder_of(tiny_bert, layers=[4, -1, -5]).encode(["ok"])
     with pytest.raises(ValueError, match=r"reads at most 64 tokens. Lower max_length"):
         encoder_of(tiny_bert, max_length=65).encode(["ok"])
-    # Its tokenizer knows no limit; its configuration does.
-    with pytest.raises(ValueError, match=r"reads at most 128 tokens. Lower max_length"):
-        encoder_of(tiny_llama, max_length=129).encode(["ok"])
+
+
+def test_a_backbone_whose_positions_have_no_end_reads_more_than_it_was_made_for_and_says_so(tiny_llama, caplog):
     assert encoder_of(tiny_llama, max_length=128).encode([LONG]).shape == (1, 32)
+    assert not caplog.messages
+    assert encoder_of(tiny_llama, max_length=129).encode([LONG]).shape == (1, 32)
+    assert "max_length is 129, but it was made for 128 tokens" in caplog.text
 
 
 def test_a_backbone_that_is_nowhere_says_what_can_be_done(monkeypatch):
