@@ -39,7 +39,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--input", required=True, help="A file of any kind that train.py reads, a folder of "
                         "them, a pattern, or file.db::table.")  # fmt: skip
     parser.add_argument("--output", required=True, type=Path, help="Folder for the Parquet parts; new, or to go on in.")
-    parser.add_argument("--text_column", default="text", help="Column with the texts.")
+    parser.add_argument("--text_column", help="Column with the texts, or two for pairs: "
+                        "premise,hypothesis (the model's own two, or text, if left out).")  # fmt: skip
     parser.add_argument("--id_column", help="Column with the rows' ids (rows are numbered from 0 if left out).")
     parser.add_argument("--column_names", nargs="+", help="Names of the columns, where the first line has none.")
     parser.add_argument("--top_k", type=int, help="So many best labels, in place of those that reach their threshold.")
@@ -77,6 +78,7 @@ def main(argv: list[str]) -> None:
             "texts. Give an --output elsewhere."
         )
     model = find_model(options.model)
+    options.text_column = options.text_column or ",".join(model.text_columns or ["text"])
     corpus = open_corpus(
         options.input,
         options.text_column,
@@ -123,6 +125,7 @@ def label(options: argparse.Namespace, model: ModelFacts, corpus: Corpus) -> Non
             labels=model.labels,
             widths=model.widths if options.features_only else None,
             keep_text=options.keep_text,
+            pairs=corpus.has_pairs,
             facts={"labels": json.dumps(model.labels), "model": json.dumps(model.describe())},
         )
         job = Job(

@@ -18,7 +18,8 @@ from .held_backbones import BackboneHolder
 
 # Imported so that save_pretrained, which copies the files that this one imports, carries the pipeline along.
 from .pipeline_fusion import FusionTextClassificationPipeline
-from .predictions import check_choice, check_texts, probabilities, rank
+from .predictions import check_choice, probabilities, rank
+from .texts import Text, check_texts
 from .tfidf import TfidfBranch
 from .trust import check_weights
 
@@ -190,9 +191,9 @@ class FusionForSequenceClassification(BackboneHolder):
                     f"Features of '{name}' have the shape {tuple(x.shape)}: expected (batch, {widths[name]})."
                 )
 
-    def encode(self, texts: list[str]) -> dict[str, torch.Tensor]:
+    def encode(self, texts: list[Text]) -> dict[str, torch.Tensor]:
         """Features of raw texts, as `forward` takes them: float16 `(len(texts), slots * hidden_size)` each."""
-        texts = check_texts(texts)
+        texts = check_texts(texts, columns=self.config.text_columns)
         return {one.name: self.encoder(one.name).encode(texts) for one in self.config.backbones}
 
     @property
@@ -202,11 +203,11 @@ class FusionForSequenceClassification(BackboneHolder):
         return names + ["lexical"] * (self.lexical is not None)
 
     @torch.no_grad()
-    def logits(self, texts: list[str], without: str | None = None) -> torch.Tensor:
+    def logits(self, texts: list[Text], without: str | None = None) -> torch.Tensor:
         """Logits of raw texts.
 
         Args:
-            texts: Any number of strings.
+            texts: Any number of strings, and pairs of them, see [`fusion_model.texts.check_texts`].
             without: One of `parts` that is left out, to show what it adds. A frozen backbone then says of every text
                 what it says of the training texts' mean (of zero where features are not standardised).
 
@@ -214,11 +215,11 @@ class FusionForSequenceClassification(BackboneHolder):
             Float32 tensor `(len(texts), num_labels)` on the CPU.
 
         Raises:
-            ValueError: an input is not a string, there is no such part, or the model's weights are damaged.
+            ValueError: an input is not a text, there is no such part, or the model's weights are damaged.
         """
         if without is not None and without not in self.parts:
             raise ValueError(f"There is no part '{without}' to leave out: expected one of {self.parts}.")
-        texts = check_texts(texts)
+        texts = check_texts(texts, columns=self.config.text_columns)
         if self.training:
             self.eval()
             try:
@@ -249,7 +250,7 @@ class FusionForSequenceClassification(BackboneHolder):
 
     def predict(
         self,
-        texts: list[str],
+        texts: list[Text],
         top_k: int | str | None = "predicted",
         threshold: float | None = None,
         without: str | None = None,
@@ -257,7 +258,7 @@ class FusionForSequenceClassification(BackboneHolder):
         """Emotions of raw texts.
 
         Args:
-            texts: Any number of strings.
+            texts: Any number of strings, and pairs of them, see [`fusion_model.texts.check_texts`].
             top_k: "predicted" (the default) for the labels that the model predicts, by each label's own threshold; a
                 number for so many best labels; None for all labels.
             threshold: One probability to use in place of the labels' own thresholds.
@@ -267,7 +268,7 @@ class FusionForSequenceClassification(BackboneHolder):
             For each text a list of `{"label": str, "score": float}`, highest score first; "predicted" may be empty.
 
         Raises:
-            ValueError: an input is not a string, or a parameter is out of range.
+            ValueError: an input is not a text, or a parameter is out of range.
         """
         check_choice(top_k, threshold)
         multi_label = self.config.problem_type == "multi_label_classification"

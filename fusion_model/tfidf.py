@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from .terms import TermCounter
+from .texts import Text, joined
 
 
 def weigh(
@@ -66,9 +67,9 @@ class TfidfBranch(nn.Module):
         """Row of each term."""
         return self.counter.index
 
-    def forward(self, texts: list[str]) -> torch.Tensor:
-        """Logits `(len(texts), num_labels)` of raw texts."""
-        rows, counts, bags = self.counter.count(texts)
+    def forward(self, texts: list[Text]) -> torch.Tensor:
+        """Logits `(len(texts), num_labels)` of raw texts; of a pair both are read as one."""
+        rows, counts, bags = self.counter.count([joined(text) for text in texts])
         device = self.weight.device
         flat = torch.tensor(rows, dtype=torch.long, device=device)
         bag = torch.tensor(bags, dtype=torch.long, device=device)

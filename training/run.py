@@ -7,6 +7,7 @@ import torch
 from datasets import DatasetDict
 
 from extraction.features import default_cache_dir, extract, pin
+from extraction.reading import LoadedData
 from fusion_model import Backbone, BackboneEncoder, FusionForSequenceClassification
 from fusion_model.tfidf import TfidfBranch
 
@@ -42,7 +43,7 @@ class Material:
         tfidf: The fitted TF-IDF branch, if there is one.
     """
 
-    data: DatasetDict
+    data: LoadedData
     labels: dict[str, np.ndarray]
     label_names: list[str]
     feeds: dict[str, FeatureDataset]
@@ -89,6 +90,7 @@ def train_run(arguments: Arguments, material: Material, job: Job, seed: int) -> 
     feeds, num_labels = material.feeds, len(material.label_names)
     backbones, tuned_heads = _tune_backbones(arguments, material, seed)
     config = build_config(arguments, backbones, material.label_names, material.multi_label)
+    config.text_columns = material.data.reading.text_columns
     prior = log_prior(material.labels["train"], num_labels)
     model = seeded_model(seed, config, feeds["train"].columns, material.tfidf, tuned_heads, prior)
     if config.frozen and not job.take_finished(model, seed):
