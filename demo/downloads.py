@@ -25,8 +25,8 @@ def results_frame(reader: Reader, texts: list[Text], scores: np.ndarray, thresho
         threshold: Used in place of the labels' own thresholds.
 
     Returns:
-        Columns `row` (from 1), `text`, `text_pair` if there are pairs, `emotions` (named labels, best first, joined with
-        "; ") and one a label.
+        Columns `row` (from 1), `text`, `text_pair` if there are pairs, `emotions` (named labels, best first, joined
+        with "; ") and one a label.
     """
     named = [
         "" if np.isnan(row[0]) else "; ".join(e.label for e in answer(reader, row, threshold) if e.named)
