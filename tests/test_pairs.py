@@ -258,7 +258,7 @@ def test_a_pair_without_its_first_text_is_refused_and_its_second_alone_is_read()
     for pair in [("", "alone"), (None, "alone"), {"text": " ", "text_pair": "alone"}]:
         with pytest.raises(ValueError, match=r"Input 4 is a pair whose first text is empty.*'alone'"):
             check_texts([pair], first=4)
-    with pytest.raises(ValueError, match=r"second text of input 0 is int \(5\)"):
+    with pytest.raises(ValueError, match=r"second text of input 0 is int \('5'\)"):
         check_texts([("a", 5)])
     assert check_texts(["alone", ("a", None), ("a", float("nan")), ["a", "b"], ("a", " ")]) == [
         "alone", "a", "a", ("a", "b"), "a"
