@@ -148,10 +148,7 @@ def open_corpus(
         pieces, rows, names = Pieces(file, text_column, id_column), 0, column_names
         empty = split_part(file)[0].stat().st_size == 0
         if not empty and not can_be_sought(file):
-            # All that `text_column` may stand for: which it is depends on the file's columns.
-            names_of_texts = dict.fromkeys((text_column, *map(str.strip, text_column.split(","))))
-            wanted = [name for name in (*names_of_texts, id_column) if name is not None]
-            pieces.file, names = copy_as_parquet(file, wanted, copies, column_names), None
+            pieces.file, names = copy_as_parquet(file, text_column, id_column, copies, column_names), None
         for start, count in () if empty else pieces.check(names):
             while count:
                 if not room:

@@ -101,11 +101,11 @@ def test_features_are_those_of_a_plain_padded_forward_on_text_and_text_pair(trai
         [part for i in (1, -1) for part in ((states[i] * mask).sum(1) / mask.sum(1), states[i][:, 0])], dim=1
     )
     found = encoder.encode(READ)[[isinstance(text, tuple) for text in READ]]
-    assert torch.allclose(found.float(), wanted, atol=2e-3)
+    assert torch.allclose(found.float(), wanted, atol=1e-3, rtol=1e-3)
     assert [len(ids) for ids in encoder.tokenize(pairs)] == inputs["attention_mask"].sum(dim=1).tolist()
     # The longer text is cut: what is left of the second of these is more than nothing, and the first is whole.
     alone = encoder.encode([text if isinstance(text, str) else text[0] for text in READ])
-    assert torch.equal(alone[3], encoder.encode(READ)[3])
+    assert torch.allclose(alone[3], encoder.encode(READ)[3], atol=1e-3)
     assert not torch.allclose(alone[0].float(), encoder.encode(READ)[0].float(), atol=1e-2)
 
 
