@@ -51,8 +51,8 @@ class Table:
         Args:
             pair: The two columns that the model was trained on.
         """
-        both = next((names for names in (pair, PAIR) if pair and names and {*names} <= self.columns.keys()), None)
-        return [",".join(both)] * bool(both) + list(self.columns)
+        both = [",".join(names) for names in (pair, PAIR) if pair and names and {*names} <= self.columns.keys()]
+        return both[:1] + list(self.columns)
 
     def likely_column(self, pair: Sequence[str] | None = None) -> str:
         """What most likely holds the texts: the model's own two columns, a usual name, or the longest entries."""

@@ -110,8 +110,9 @@ class FusionConfig(PreTrainedConfig):
         return sum(backbone.num_slots for backbone in self.frozen)
 
     def to_dict(self) -> dict:
-        """As in transformers, with a dict for each backbone."""
-        return {**super().to_dict(), "backbones": [backbone.to_dict() for backbone in self.backbones]}
+        """As in transformers, with a dict for each backbone; a model of single texts has no `text_columns`."""
+        content = {**super().to_dict(), "backbones": [backbone.to_dict() for backbone in self.backbones]}
+        return content if self.text_columns else {k: v for k, v in content.items() if k != "text_columns"}
 
     def check(self) -> None:
         """Compare fields with each other.

@@ -59,7 +59,9 @@ def standin(kind: str, folder: Path, layers: int | None = None) -> Path:
     tokenizer.post_processor = processors.TemplateProcessing(
         single=template, pair=pair.get(kind, "[CLS] $A [SEP] $B:1 [SEP]:1"), special_tokens=ids
     )
-    names = {"bos_token": "[CLS]", "eos_token": "[SEP]", "unk_token": "[UNK]"}
+    names: dict[str, Any] = {"bos_token": "[CLS]", "eos_token": "[SEP]", "unk_token": "[UNK]"}
+    if kind in ("bert", "roberta"):  # of which RoBERTa knows only one segment
+        names["model_input_names"] = ["input_ids", "token_type_ids", "attention_mask"]
     if kind != "llama":
         names["pad_token"] = "[PAD]"
     model.save_pretrained(folder)

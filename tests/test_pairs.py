@@ -57,11 +57,11 @@ def trained(request, tmp_path_factory) -> Path:
     ]
     spec = {"name": "tiny", "model_id": str(standin(request.param, root / "backbone")), "dtype": "float32"}
     spec |= {"layers": [1, 2], "pooling": ["mean", "cls"], "max_length": MAX_LENGTH}
-    recipe = {"description": "Tiny.", "backbones": [spec], "head": {"linear_skip": True, "hidden_sizes": [8]}}
+    recipe = {"description": "Tiny.", "backbones": [spec], "head": {"linear_skip": True, "standardise": True}}
     (root / "recipe.yaml").write_text(yaml.safe_dump(recipe))
     train.main(
         f"--recipe {root}/recipe.yaml --dataset {write(root / 'pairs.csv', rows)} --text_column premise,hypothesis "
-        f"--num_train_epochs 1 --min_steps 0 --cache_dir {root}/cache --output_dir {root}/model".split()
+        f"--num_train_epochs 8 --learning_rate 0.01 --per_device_train_batch_size 8 --cache_dir {root}/cache --output_dir {root}/model".split()
     )
     return root
 
@@ -126,7 +126,7 @@ def test_predict_takes_tuples_lists_and_dicts_and_a_pair_is_not_its_parts(model,
         assert np.allclose(as_array(model.predict(form, top_k=None), names), expected, atol=1e-5)
     alone = as_array(model.predict(PREMISES, top_k=None), names)
     assert np.allclose(alone[3], expected[3], atol=1e-5)
-    assert np.abs(alone - expected).max() > 1e-4
+    assert np.abs(alone - expected).max() > 1e-2
 
 
 def test_the_pipeline_takes_a_pair_as_transformers_does_rows_and_tables(trained, expected):
@@ -195,7 +195,7 @@ def test_an_export_of_a_model_of_pairs_gives_the_same_scores(trained, expected, 
     export(str(trained / "model"), tmp_path / "onnx", dtype)
     with exported(tmp_path / "onnx", threads=1) as classifier:
         inputs = [one.name for one in classifier.session.get_inputs()]
-        assert ("tiny_token_type_ids" in inputs) == ("bert" in trained.name and "roberta" not in trained.name)
+        assert ("tiny_token_type_ids" in inputs) == trained.name.startswith("bert")
         assert np.abs(classifier.probabilities(PAIRS) - expected).max() < tolerance
         rows = [dict(zip(COLUMNS, pair, strict=True)) for pair in PAIRS]
         assert np.allclose(classifier.probabilities(rows), classifier.probabilities(PAIRS), atol=1e-6)
