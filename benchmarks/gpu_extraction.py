@@ -75,9 +75,9 @@ class RandomEncoder(BackboneEncoder):
         finally:
             torch.set_default_dtype(before)
 
-    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+    def tokenize_segments(self, texts: Sequence[Text]) -> Tokens:
         """The ids that were drawn for each text."""
-        return [self.ids.get(text, [5]) for text in texts]
+        return [self.ids.get(joined(text), [5]) for text in texts], None
 
 
 def naive(encoder: BackboneEncoder, token_ids: list[list[int]], batch: int) -> None:

@@ -51,7 +51,8 @@ class Table:
         Args:
             pair: The two columns that the model was trained on.
         """
-        both = [",".join(names) for names in (pair, PAIR) if pair and names and {*names} <= self.columns.keys()]
+        known = (pair, PAIR) if pair else ()
+        both = [",".join(names) for names in known if {*names} <= self.columns.keys()]
         return both[:1] + list(self.columns)
 
     def likely_column(self, pair: Sequence[str] | None = None) -> str:

@@ -214,9 +214,11 @@ class BackboneEncoder:
         batches = self._batches([texts[row] for row in rows])
         waiting: Pending | None = None
         # A GPU is given its next batch before the features of the last one are taken from it.
-        for positions, *tokens in prefetch(batches, BATCHES_AHEAD) if self.device.type == "cuda" else batches:
+        for positions, token_ids, segments in (
+            prefetch(batches, BATCHES_AHEAD) if self.device.type == "cuda" else batches
+        ):
             with self._alone:
-                pooled, event = to_cpu(self._forward_in_memory(*tokens))
+                pooled, event = to_cpu(self._forward_in_memory(token_ids, segments))
             store(features, waiting)
             waiting = [rows[position] for position in positions], pooled, event
             if progress is not None:
@@ -266,11 +268,14 @@ class BackboneEncoder:
         # Always padded on the right, with any id (0): the mask keeps padding out of attention and pooling, so the
         # tokenizer needs no pad token, and a decoder's positions start at its first real token.
         ids, kinds = (
-            rows and to_device(torch.tensor([row + [0] * (longest - len(row)) for row in rows]), self.device)
+            None
+            if rows is None
+            else to_device(torch.tensor([row + [0] * (longest - len(row)) for row in rows]), self.device)
             for rows in (token_ids, segments)
         )
         lengths = to_device(lengths, self.device)
-        return self.layers(ids, None if mask is None else to_device(mask, self.device), lengths, kinds)
+        mask = None if mask is None else to_device(mask, self.device)
+        return self.layers(cast(torch.Tensor, ids), mask, lengths, kinds)
 
     def _forward_in_memory(self, token_ids: list[list[int]], segments: list[list[int]] | None = None) -> torch.Tensor:
         """`_forward`, in two halves where the device's memory does not hold the whole; later batches are smaller."""

@@ -1,5 +1,6 @@
 """The classifier: frozen backbones (held, not registered), a trained head, label scores for raw texts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -191,7 +192,7 @@ class FusionForSequenceClassification(BackboneHolder):
                     f"Features of '{name}' have the shape {tuple(x.shape)}: expected (batch, {widths[name]})."
                 )
 
-    def encode(self, texts: list[Text]) -> dict[str, torch.Tensor]:
+    def encode(self, texts: Sequence[Text]) -> dict[str, torch.Tensor]:
         """Features of raw texts, as `forward` takes them: float16 `(len(texts), slots * hidden_size)` each."""
         texts = check_texts(texts, columns=self.config.text_columns)
         return {one.name: self.encoder(one.name).encode(texts) for one in self.config.backbones}
@@ -203,7 +204,7 @@ class FusionForSequenceClassification(BackboneHolder):
         return names + ["lexical"] * (self.lexical is not None)
 
     @torch.no_grad()
-    def logits(self, texts: list[Text], without: str | None = None) -> torch.Tensor:
+    def logits(self, texts: Sequence[Text], without: str | None = None) -> torch.Tensor:
         """Logits of raw texts.
 
         Args:
@@ -250,7 +251,7 @@ class FusionForSequenceClassification(BackboneHolder):
 
     def predict(
         self,
-        texts: list[Text],
+        texts: Sequence[Text],
         top_k: int | str | None = "predicted",
         threshold: float | None = None,
         without: str | None = None,

@@ -1,6 +1,6 @@
 """The TF-IDF branch: words, word pairs, punctuation and character n-grams with TF-IDF weights, one linear layer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
@@ -67,7 +67,7 @@ class TfidfBranch(nn.Module):
         """Row of each term."""
         return self.counter.index
 
-    def forward(self, texts: list[Text]) -> torch.Tensor:
+    def forward(self, texts: Sequence[Text]) -> torch.Tensor:
         """Logits `(len(texts), num_labels)` of raw texts; of a pair both are read as one."""
         rows, counts, bags = self.counter.count([joined(text) for text in texts])
         device = self.weight.device

@@ -46,7 +46,7 @@ def read_tokens(
                 kinds[row] = found_kinds[place] if found_kinds else [0] * len(found[place])
         return ids, kinds if segments else None
     encoded = tokenizer(
-        *(map(list, zip(*texts, strict=True)) if pairs else [list(texts)]),  # type: ignore[arg-type]
+        *(map(list, zip(*texts, strict=True)) if pairs else [list(texts)]),
         truncation=True,
         max_length=max_length,
         padding=False,

@@ -45,7 +45,7 @@ class EndpointHandler:
             return self._classify(inputs, parameters)
         raise ValueError(f"inputs is {type(inputs).__name__}: expected a text or a list of texts.")
 
-    def _classify(self, texts: list[str], parameters: dict[str, Any]) -> list[list[dict]]:
+    def _classify(self, texts: list, parameters: dict[str, Any]) -> list[list[dict]]:
         """Ranked labels of each text; the best one alone where no parameter says otherwise."""
         if not texts:
             return []

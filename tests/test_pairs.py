@@ -61,7 +61,8 @@ def trained(request, tmp_path_factory) -> Path:
     (root / "recipe.yaml").write_text(yaml.safe_dump(recipe))
     train.main(
         f"--recipe {root}/recipe.yaml --dataset {write(root / 'pairs.csv', rows)} --text_column premise,hypothesis "
-        f"--num_train_epochs 8 --learning_rate 0.01 --per_device_train_batch_size 8 --cache_dir {root}/cache --output_dir {root}/model".split()
+        f"--num_train_epochs 8 --learning_rate 0.01 --per_device_train_batch_size 8 "
+        f"--cache_dir {root}/cache --output_dir {root}/model".split()
     )
     return root
 

@@ -2,6 +2,7 @@
 
 import warnings
 from array import array
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ MIN_PIECE_TEXTS = 5
 ITERATIONS = 60
 
 
-def fit_tfidf(texts: list[Text], labels: np.ndarray, num_labels: int, c: float) -> TfidfBranch:
+def fit_tfidf(texts: Sequence[Text], labels: np.ndarray, num_labels: int, c: float) -> TfidfBranch:
     """Fit a TF-IDF branch on the training set.
 
     Args:
