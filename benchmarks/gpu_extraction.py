@@ -21,6 +21,8 @@ from extraction.sources import load_source
 from fusion_model import Backbone, BackboneEncoder
 from fusion_model.backbones import check_backbones
 from fusion_model.encoder import resolve_dtype
+from fusion_model.texts import Text, joined
+from fusion_model.tokens import Tokens
 
 LARGE: dict[str, Any] = {
     "hidden_size": 1024,

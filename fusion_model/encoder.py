@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from os import PathLike
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
@@ -18,7 +18,7 @@ from .file_modes import set_default_mode
 from .hub import hub_is_reachable, locate
 from .pooling import PooledLayers
 from .texts import Text, joined
-from .tokens import Tokens, has_segments, read_tokens
+from .tokens import Tokens, has_segments, pad, read_tokens
 from .trust import check_backbone, check_ids
 
 logger = logging.getLogger(__name__)
@@ -262,20 +262,10 @@ class BackboneEncoder:
 
     def _forward(self, token_ids: list[list[int]], segments: list[list[int]] | None = None) -> torch.Tensor:
         """Pooled hidden states of one batch on the backbone's device, `(batch, slots * hidden_size)`, float16."""
-        longest = max(map(len, token_ids))
-        lengths = torch.tensor([len(ids) for ids in token_ids])
-        mask = torch.arange(longest)[None, :] < lengths[:, None] if longest > min(map(len, token_ids)) else None
-        # Always padded on the right, with any id (0): the mask keeps padding out of attention and pooling, so the
-        # tokenizer needs no pad token, and a decoder's positions start at its first real token.
-        ids, kinds = (
-            None
-            if rows is None
-            else to_device(torch.tensor([row + [0] * (longest - len(row)) for row in rows]), self.device)
-            for rows in (token_ids, segments)
-        )
-        lengths = to_device(lengths, self.device)
-        mask = None if mask is None else to_device(mask, self.device)
-        return self.layers(cast(torch.Tensor, ids), mask, lengths, kinds)
+        ids, lengths = pad(token_ids), torch.tensor([len(row) for row in token_ids])
+        mask = torch.arange(ids.shape[1])[None, :] < lengths[:, None] if ids.shape[1] > int(lengths.min()) else None
+        parts: Any = (ids, mask, lengths, None if segments is None else pad(segments))
+        return self.layers(*(None if part is None else to_device(part, self.device) for part in parts))
 
     def _forward_in_memory(self, token_ids: list[list[int]], segments: list[list[int]] | None = None) -> torch.Tensor:
         """`_forward`, in two halves where the device's memory does not hold the whole; later batches are smaller."""

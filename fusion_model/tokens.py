@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Sequence
 
+import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from .batches import stand_in
@@ -58,4 +59,14 @@ def read_tokens(
     return ids, encoded["token_type_ids"] if pairs and segments else None
 
 
-__all__ = ["Tokens", "has_segments", "read_tokens"]
+def pad(rows: list[list[int]]) -> torch.Tensor:
+    """Rows as one tensor `(rows, longest)`.
+
+    Always padded on the right, with any id (0): the mask keeps padding out of attention and pooling, so the tokenizer
+    needs no pad token, and a decoder's positions start at its first real token.
+    """
+    longest = max(map(len, rows))
+    return torch.tensor([row + [0] * (longest - len(row)) for row in rows])
+
+
+__all__ = ["Tokens", "has_segments", "pad", "read_tokens"]
