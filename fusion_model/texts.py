@@ -14,7 +14,8 @@ def check_texts(texts: object, first: int = 0, columns: Sequence[str] | None = N
     """Make sure that every input is a text or a pair.
 
     Args:
-        texts: What a user passed: strings, pairs as tuples or lists of two, dicts with `text` and perhaps `text_pair`.
+        texts: What a user passed: strings, pairs as tuples of two (a list may be a mistake), dicts with `text` and
+            perhaps `text_pair`.
         first: Number of the first text, for the message.
         columns: The two columns that the model was trained on; a dict may have them as its keys.
 
@@ -38,7 +39,7 @@ def _check(text: object, row: int, columns: Sequence[str] | None) -> Text:
             expected = f"'text' and 'text_pair', or {list(columns)}" if columns else "the key 'text'"
             raise ValueError(f"Input {row} is a dict with the keys {sorted(map(str, text))}: expected {expected}.")
         text = (text[found[0]], text.get(found[1]))
-    if isinstance(text, (tuple, list)) and len(text) == 2:
+    if isinstance(text, tuple) and len(text) == 2:
         text, second = text
         if not is_blank(second):
             if not isinstance(second, str):
