@@ -45,7 +45,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--input", required=True, help="A file of any kind that train.py reads, a folder of "
                         "them, a pattern, or file.db::table.")  # fmt: skip
     parser.add_argument("--output", required=True, type=Path, help="Folder for the Parquet parts; new, or to go on in.")
-    parser.add_argument("--text_column", help="Column with the texts (found by name if left out).")
+    parser.add_argument("--text_column", help="Column with the texts, or two for pairs: premise,hypothesis (the "
+                        "model's own two, or found by name, if left out).")  # fmt: skip
     parser.add_argument("--label_column", help="As train.py takes it; a corpus is labelled whatever labels it has.")
     parser.add_argument("--id_column", help="Column with the rows' ids (rows are numbered from 0 if left out).")
     parser.add_argument("--column_names", nargs="+", help="Names of the columns, where the first line has none.")
@@ -91,7 +92,7 @@ def main(argv: list[str]) -> None:
         )
     corpus = open_corpus(
         options.input,
-        options.text_column,
+        options.text_column or (",".join(model.text_columns) if model.text_columns else None),
         options.id_column,
         options.part_rows,
         copies=options.output / COPIES,
@@ -148,6 +149,7 @@ def _job(options: argparse.Namespace, model: ModelFacts, corpus: Corpus) -> Job:
         labels=model.labels,
         widths=model.widths if options.features_only else None,
         keep_text=options.keep_text,
+        pairs=corpus.has_pairs,
         facts={"labels": json.dumps(model.labels), "model": json.dumps(model.describe())},
     )
     return Job(

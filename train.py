@@ -21,7 +21,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from common.command import end_with_status
 from extraction.reading import LoadedData
-from extraction.splits import is_multi_label, label_matrix, label_names
+from extraction.splits import is_multi_label, label_matrix, label_names, texts_of
 from hub_config.card import write_card
 from hub_config.publish import prepare, publish
 from training.arguments import Arguments, parse
@@ -80,9 +80,9 @@ def main(argv: list[str] | None = None) -> Path:
     tfidf, tfidf_logits = None, dict.fromkeys(data)
     if arguments.training.lexical:
         with console.status("TF-IDF branch: fitting"):
-            tfidf = fit_tfidf(data["train"]["text"][:], labels["train"], len(names), arguments.training.lexical_c)
+            tfidf = fit_tfidf(texts_of(data["train"]), labels["train"], len(names), arguments.training.lexical_c)
             # The head is trained without the branch, so training texts need none of its logits.
-            tfidf_logits |= {name: tfidf(data[name]["text"][:]).numpy() for name in data if name != "train"}
+            tfidf_logits |= {name: tfidf(texts_of(data[name])).numpy() for name in data if name != "train"}
         print(f"TF-IDF branch: {len(tfidf.idf):,} terms")
     feeds = {name: FeatureDataset(columns[name], labels[name], tfidf_logits[name]) for name in data}
 

@@ -12,7 +12,7 @@ from transformers import AutoModelForSequenceClassification
 
 import fusion_model  # noqa: F401  registers the classes, so that a local folder needs no remote code
 from extraction.sources import load_source
-from extraction.splits import is_multi_label, label_matrix, label_names
+from extraction.splits import is_multi_label, label_matrix, label_names, texts_of
 from training.calibration import to_probabilities
 from training.evaluation import metric
 
@@ -38,7 +38,7 @@ def main() -> None:
         )
     columns = [own.index(name) for name in names]
     started = time.perf_counter()
-    probabilities = to_probabilities(model.logits(split["text"][:]).numpy().astype(np.float64), multi_label)[:, columns]
+    probabilities = to_probabilities(model.logits(texts_of(split)).numpy().astype(np.float64), multi_label)[:, columns]
     seconds = time.perf_counter() - started
     if multi_label:
         decisions = (probabilities >= np.asarray(model.config.thresholds)[columns]).astype(np.int32)

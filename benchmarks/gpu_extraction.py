@@ -21,6 +21,8 @@ from extraction.sources import load_source
 from fusion_model import Backbone, BackboneEncoder
 from fusion_model.backbones import check_backbones
 from fusion_model.encoder import resolve_dtype
+from fusion_model.texts import Text, joined
+from fusion_model.tokens import Tokens
 
 LARGE: dict[str, Any] = {
     "hidden_size": 1024,
@@ -75,9 +77,9 @@ class RandomEncoder(BackboneEncoder):
         finally:
             torch.set_default_dtype(before)
 
-    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+    def tokenize_segments(self, texts: Sequence[Text]) -> Tokens:
         """The ids that were drawn for each text."""
-        return [self.ids.get(text, [5]) for text in texts]
+        return [self.ids.get(joined(text), [5]) for text in texts], None
 
 
 def naive(encoder: BackboneEncoder, token_ids: list[list[int]], batch: int) -> None:

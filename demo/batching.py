@@ -26,16 +26,16 @@ class SharedBatches:
     knows for whom it works.
 
     Args:
-        read: Texts to an array with a row for each.
+        read: Texts (or pairs of them) to an array with a row for each.
     """
 
-    def __init__(self, read: Callable[[list[str]], np.ndarray]):
+    def __init__(self, read: Callable[[list], np.ndarray]):
         self.read = read
         self.turn = threading.Lock()
         self.guard = threading.Lock()
-        self.waiting: deque[tuple[list[str], Future]] = deque()
+        self.waiting: deque[tuple[list, Future]] = deque()
 
-    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+    def __call__(self, texts: Sequence) -> np.ndarray:
         """Rows of `texts`, read alone or with others'."""
         mine: Future = Future()
         with self.guard:
@@ -50,7 +50,7 @@ class SharedBatches:
 
     def _read_waiting(self) -> None:
         """Read the requests that have waited longest, up to MAX_BATCH texts."""
-        requests: list[tuple[list[str], Future]] = []
+        requests: list[tuple[list, Future]] = []
         room = MAX_BATCH
         with self.guard:
             while self.waiting and (not requests or len(self.waiting[0][0]) <= room):

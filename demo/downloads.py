@@ -9,12 +9,13 @@ import pandas as pd
 
 from .answers import answer
 from .reader import Reader
+from .tables import Text, halves
 
 # A spreadsheet takes a cell that begins with one of these for a formula.
 FORMULA = re.compile(r"^\s*[=+\-@＝＋－＠]|^[\t\r\n]")
 
 
-def results_frame(reader: Reader, texts: list[str], scores: np.ndarray, threshold: float | None) -> pd.DataFrame:
+def results_frame(reader: Reader, texts: list[Text], scores: np.ndarray, threshold: float | None) -> pd.DataFrame:
     """What the downloads hold.
 
     Args:
@@ -24,14 +25,17 @@ def results_frame(reader: Reader, texts: list[str], scores: np.ndarray, threshol
         threshold: Used in place of the labels' own thresholds.
 
     Returns:
-        Columns `row` (from 1), `text`, `emotions` (named labels, best first, joined with "; ") and one a label.
+        Columns `row` (from 1), `text`, `text_pair` if there are pairs, `emotions` (named labels, best first, joined
+        with "; ") and one a label.
     """
     named = [
         "" if np.isnan(row[0]) else "; ".join(e.label for e in answer(reader, row, threshold) if e.named)
         for row in scores
     ]
-    frame = pd.DataFrame({"row": range(1, len(texts) + 1), "text": texts, "emotions": named})
-    columns = {"row", "text", "emotions"}
+    firsts, seconds = zip(*map(halves, texts), strict=True)
+    pair = {"text_pair": seconds} if any(seconds) else {}
+    frame = pd.DataFrame({"row": range(1, len(texts) + 1), "text": firsts, **pair, "emotions": named})
+    columns = set(frame)
     values = {
         (f"score_{label}" if label in columns else label): np.round(scores[:, place], 4).astype(np.float32)
         for place, label in enumerate(reader.labels)
@@ -58,7 +62,8 @@ def write_results(frame: pd.DataFrame, folder: Path, name: str) -> tuple[str, st
     target = Path(tempfile.mkdtemp(dir=folder))
     stem = re.sub(r"[^\w\-]+", "_", Path(name).stem)[:60].strip("_") or "texts"
     table, packed = target / f"{stem}-emotions.csv", target / f"{stem}-emotions.parquet"
-    shown = frame.assign(text=frame["text"].map(harmless), emotions=frame["emotions"].map(harmless))
+    names = [name for name in ("text", "text_pair", "emotions") if name in frame]
+    shown = frame.assign(**{name: frame[name].map(harmless) for name in names})
     # A byte order mark, without which Excel does not see that it is UTF-8.
     shown.rename(columns=harmless).to_csv(table, index=False, encoding="utf-8-sig", lineterminator="\r\n")
     frame.to_parquet(packed, index=False)

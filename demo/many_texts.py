@@ -13,7 +13,7 @@ from . import show
 from .downloads import results_frame, write_results
 from .limits import MAX_CHARACTERS, MAX_MEGABYTES, MAX_ROWS, RefusalError, check_texts, check_threshold
 from .reader import Reader
-from .tables import KINDS, Table, texts_of
+from .tables import KINDS, Table, Text, halves, texts_of
 from .uploads import take_upload
 
 # Texts between two steps of the progress bar; between them, other visitors are served.
@@ -22,15 +22,15 @@ CHUNK = 64
 SHOWN = 300
 
 
-def in_chunks(reader: Reader, texts: list[str]) -> Iterator[tuple[int, np.ndarray]]:
-    """Read texts a chunk at a time; texts without any characters are left unread.
+def in_chunks(reader: Reader, texts: list[Text]) -> Iterator[tuple[int, np.ndarray]]:
+    """Read texts a chunk at a time; those without any characters (in the first of a pair) are left unread.
 
     Yields:
         How many texts are done, and scores `(len(texts), labels)`, NaN where nothing was read (yet).
     """
     scores = np.full((len(texts), len(reader.labels)), np.nan, dtype=np.float32)
     for start in range(0, len(texts), CHUNK):
-        rows = [row for row in range(start, min(start + CHUNK, len(texts))) if texts[row].strip()]
+        rows = [row for row in range(start, min(start + CHUNK, len(texts))) if halves(texts[row])[0].strip()]
         if rows:
             scores[rows] = reader.scores([texts[row] for row in rows])
         yield min(start + CHUNK, len(texts)), scores
@@ -43,6 +43,13 @@ def count_named(reader: Reader, scores: np.ndarray, threshold: float | None) -> 
         return np.bincount(read.argmax(axis=1), minlength=len(reader.labels)) if len(read) else np.zeros(0, int)
     limits = np.array(reader.thresholds if threshold is None else [threshold] * len(reader.labels))
     return (read.astype(np.float64) >= limits).sum(axis=0)
+
+
+def lines_of(frame: pd.DataFrame) -> list[str]:
+    """Texts as the table shows them, a pair on two lines."""
+    if "text_pair" not in frame:
+        return frame["text"].tolist()
+    return [f"{first}\n{second}".strip() for first, second in zip(frame["text"], frame["text_pair"], strict=True)]
 
 
 class ManyTexts:
@@ -63,7 +70,11 @@ class ManyTexts:
             table = take_upload(file, column_names)
         except RefusalError as refusal:
             return None, None, gr.update(visible=False), show.notice(str(refusal))
-        column = gr.update(choices=list(table.columns), value=table.likely_column(), visible=True)
+        column = gr.update(
+            choices=table.choices(self.reader.text_columns),
+            value=table.likely_column(self.reader.text_columns),
+            visible=True,
+        )
         rows = f"{table.rows:,} row{'s' if table.rows != 1 else ''}"
         sheet = f", sheet '{table.sheet}'" if table.sheet else ""
         sentence = (
@@ -87,7 +98,7 @@ class ManyTexts:
             if table is not None:
                 name, texts = table.name, texts_of(table, column)
             else:
-                name, texts = "texts", check_texts([line for line in (lines or "").splitlines() if line.strip()])
+                name, texts = "texts", list(check_texts([line for line in (lines or "").splitlines() if line.strip()]))
         except RefusalError as refusal:
             yield show.notice(str(refusal)), None, off, off, off, on
             return
@@ -117,7 +128,7 @@ class ManyTexts:
         highest = np.take_along_axis(scores, best[:, None], axis=1)[:, 0]
         return pd.DataFrame(
             {
-                "text": [text if len(text) <= SHOWN else text[:SHOWN] + " …" for text in frame["text"]],
+                "text": [text if len(text) <= SHOWN else text[:SHOWN] + " …" for text in lines_of(frame)],
                 "emotions": frame["emotions"],
                 "highest score": [
                     f"{self.reader.labels[place]} {score:.2f}" if there else ""
@@ -138,7 +149,7 @@ class ManyTexts:
         try:
             table = take_upload(file, column_names)
             limit = check_threshold(threshold)
-            column = column or table.likely_column()
+            column = column or table.likely_column(self.reader.text_columns)
             texts = texts_of(table, column)
         except RefusalError as refusal:
             raise gr.Error(str(refusal), print_exception=False) from None

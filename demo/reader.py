@@ -17,6 +17,7 @@ from transformers import pipeline
 
 from .batching import SharedBatches, in_one_thread
 from .limits import RefusalError
+from .tables import Text
 
 logger = logging.getLogger(__name__)
 # What transformers raises for files that are missing or damaged has many types.
@@ -58,12 +59,14 @@ class Reader:
         own = config.thresholds or [0.5] * len(self.labels)
         self.thresholds: list[float] | None = [float(value) for value in own] if self.multi_label else None
         self.parts: list[str] = classify.model.parts
+        # The two columns that a model of pairs was trained on; older models have no such field.
+        self.text_columns: list[str] | None = getattr(config, "text_columns", None)
         # As in config.json, since a model that was published with version 0.1.0 brings code to which they are dicts.
         self.backbones: dict[str, str] = {one["name"]: one["model_id"] for one in config.to_dict()["backbones"]}
         places = config.label2id
 
         @on_gpu
-        def read(texts: list[str], without: str | None = None) -> np.ndarray:
+        def read(texts: list[Text], without: str | None = None) -> np.ndarray:
             if without is None:
                 answers = classify(texts, top_k=None)
             else:

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from tables import SUFFIXES, Limits, TableError
 from tables import read_table as read_any
-from tables.columns import likely_texts, strings_of
+from tables.columns import likely_texts, split_pair, strings_of
 
 from .limits import MAX_CHARACTERS, MAX_MEGABYTES, MAX_ROWS, RefusalError, whole_signs
 
@@ -19,6 +20,10 @@ LIMITS = Limits(
     unpacked=200 * 2**20,
     flat=True,
 )
+# A pair of texts is a tuple.
+Text = str | tuple[str, str]
+# Columns of pairs in transformers' text classification.
+PAIR = ("text", "text_pair")
 # A name of more characters is no name.
 MAX_NAME = 100
 
@@ -42,8 +47,20 @@ class Table:
         """Number of rows."""
         return len(next(iter(self.columns.values())))
 
-    def likely_column(self) -> str:
-        """The column that most likely holds the texts: one with a usual name, else the one with the longest entries."""
+    def choices(self, pair: Sequence[str] | None) -> list[str]:
+        """The columns, and before them two separated by a comma where a model of pairs finds its own here.
+
+        Args:
+            pair: The two columns that the model was trained on.
+        """
+        known = (pair, PAIR) if pair else ()
+        both = [",".join(names) for names in known if {*names} <= self.columns.keys()]
+        return both[:1] + list(self.columns)
+
+    def likely_column(self, pair: Sequence[str] | None = None) -> str:
+        """What most likely holds the texts: the model's own two columns, a usual name, or the longest entries."""
+        if self.choices(pair)[0] not in self.columns:
+            return self.choices(pair)[0]
         found = likely_texts(self.columns)
         if len(found) == 1:
             return found[0]
@@ -84,22 +101,43 @@ def read_table(name: str, data: bytes, column_names: Sequence[str] | None = None
     return Table(shown, columns, sheet and sheet.decode())
 
 
-def texts_of(table: Table, column: str | None) -> list[str]:
-    """The texts of one column, checked for their length.
+def texts_of(table: Table, column: str | None) -> list[Text]:
+    """The texts of one column, or the pairs of two, checked for their length.
+
+    Args:
+        table: An upload.
+        column: A column, or two separated by a comma; a row without a second text is a single text.
 
     Raises:
         RefusalError: there is no such column, or a text in it is too long.
     """
-    if column not in table.columns:
-        raise RefusalError(
-            f"'{table.name}' has no column '{str(column)[:100]}': it has {', '.join(table.columns)[:300]}."
-        )
-    for number, text in enumerate(table.columns[column], start=1):
-        if len(text) > MAX_CHARACTERS:
+    try:
+        names = [name for name in split_pair(column or "", table.columns, "the column") if name is not None]
+    except TableError as error:
+        raise RefusalError(str(error)) from None
+    for name in names:
+        if name not in table.columns:
+            close = get_close_matches(name, table.columns, n=1)
+            hint = f" Did you mean '{close[0]}'?" if close else ""
             raise RefusalError(
-                f"Row {number:,} of '{table.name}' has {len(text):,} characters in '{column}'; up to "
+                f"'{table.name}' has no column '{name[:100]}': it has {', '.join(table.columns)[:300]}.{hint}"
+            )
+    firsts = table.columns[names[0]]
+    texts: list[Text] = list(firsts)
+    if len(names) > 1:
+        pairs = zip(firsts, table.columns[names[1]], strict=True)
+        texts = [(first, second) if second.strip() else first for first, second in pairs]
+    for number, text in enumerate(texts, start=1):
+        if len("".join(text)) > MAX_CHARACTERS:
+            raise RefusalError(
+                f"Row {number:,} of '{table.name}' has {len(''.join(text)):,} characters in '{column}'; up to "
                 f"{MAX_CHARACTERS:,} are read here. Split or shorten it, please."
             )
-    if not any(text.strip() for text in table.columns[column]):
-        raise RefusalError(f"The column '{column}' of '{table.name}' has no text in it.")
-    return table.columns[column]
+    if not any(text.strip() for text in firsts):
+        raise RefusalError(f"The column '{names[0]}' of '{table.name}' has no text in it.")
+    return texts
+
+
+def halves(text: Text) -> tuple[str, str]:
+    """A text and the second one of a pair, "" if it stands alone."""
+    return (text, "") if isinstance(text, str) else text

@@ -18,7 +18,8 @@ class DataArguments:
         metadata={"help": "sample, go_emotions, empathetic_dialogues, a Hub id, or a local file or folder."},
     )
     text_column: str | None = field(
-        default=None, metadata={"help": "Column with the texts (found by name if left out)."}
+        default=None,
+        metadata={"help": "Column with the texts (found by name if left out), or two for pairs: premise,hypothesis."},
     )
     label_column: str | None = field(
         default=None,

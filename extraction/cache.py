@@ -16,17 +16,26 @@ from datasets import Dataset
 import fusion_model.buckets
 import fusion_model.encoder
 import fusion_model.pooling
+import fusion_model.tokens
 from common.atomic import altered, record, write_json
 from fusion_model.backbones import Backbone
 from fusion_model.encoder import BackboneEncoder
 from fusion_model.file_modes import check_readable
+from fusion_model.texts import Text
+
+from .splits import texts_of
 
 # A killed run keeps its finished shards; within a shard texts are sorted by length. Many processes on a small data set
 # share it better in smaller shards; every command must then be given the same number.
 SHARD_ROWS = int(os.environ.get("FUSION_SHARD_ROWS", "4096"))
 # Read at once: the file may be edited while what was imported is still computing.
 ENCODER_CODE = hashlib.sha256(
-    "".join(map(inspect.getsource, (fusion_model.encoder, fusion_model.pooling, fusion_model.buckets))).encode()
+    "".join(
+        map(
+            inspect.getsource,
+            (fusion_model.encoder, fusion_model.tokens, fusion_model.pooling, fusion_model.buckets),
+        )
+    ).encode()
 ).hexdigest()
 # Whatever a backbone may be made of: weights, configuration, vocabulary, code of its own.
 BACKBONE_SUFFIXES = {".safetensors", ".bin", ".json", ".txt", ".model", ".tiktoken", ".py"}
@@ -37,11 +46,11 @@ def default_cache_dir() -> Path:
     return Path(datasets.config.HF_DATASETS_CACHE).parent / "fusion_features"
 
 
-def cache_key(texts: list[str], backbone: Backbone, device: torch.device) -> str:
+def cache_key(texts: list[Text], backbone: Backbone, device: torch.device) -> str:
     """A hash of everything that changes a feature: texts, backbone, its weights, the encoder's code and libraries.
 
     Args:
-        texts: The split's texts in order.
+        texts: The split's texts in order, a tuple for each pair.
         backbone: A pinned backbone.
         device: Where the backbone runs.
 
@@ -59,8 +68,11 @@ def cache_key(texts: list[str], backbone: Backbone, device: torch.device) -> str
     }
     digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
     for text in texts:
-        encoded = text.encode("utf-8", "replace")
-        digest.update(len(encoded).to_bytes(8, "little") + encoded)
+        if not isinstance(text, str):
+            digest.update(b"\xff" * 8)  # no text is so long: a pair follows
+        for one in (text,) if isinstance(text, str) else text:
+            encoded = one.encode("utf-8", "replace")
+            digest.update(len(encoded).to_bytes(8, "little") + encoded)
     return digest.hexdigest()
 
 
@@ -186,7 +198,7 @@ def plan(
     the file's times say.
 
     Args:
-        split: A data set with the column `text`.
+        split: A data set with the column `text`, and `text_pair` for pairs.
         backbone: A pinned backbone (see `extraction.features.pin`).
         cache_dir: Where features are kept; `default_cache_dir()` if left out.
         device: Where the backbone runs.
@@ -195,7 +207,7 @@ def plan(
     Returns:
         Where the features of `split` belong, and which shards have to be computed.
     """
-    key = cache_key(split["text"][:], backbone, torch.device(device))
+    key = cache_key(texts_of(split), backbone, torch.device(device))
     width = backbone.width
     folder = (cache_dir or default_cache_dir()) / f"{backbone.name}-{key[:24]}"
     count = -(-len(split) // (shard_rows or SHARD_ROWS))

@@ -9,6 +9,7 @@ import pyarrow as pa
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
 
 from common.errors import DataError
+from fusion_model.texts import is_blank, pair_up
 
 from .labels import are_ids, check_count, in_order, is_neutral, name_ids, only_one
 from .layouts import LabelMode, Table, Taken, Wanted, read_layout
@@ -49,7 +50,7 @@ def normalise(
     Args:
         raw: Splits as they were read, `train` among them.
         source: Named in messages.
-        text_column: The text column, or None to find it.
+        text_column: The text column, two separated by a comma for pairs of texts, or None to find it.
         label_column: The label column, or several of 0 and 1 separated by commas, or None to find it.
         label_separator: What separates several names in one string, "" for nothing, or None to find it.
         label_mode: See [`extraction.sources.load_source`].
@@ -59,8 +60,9 @@ def normalise(
         names_beside: Names of class ids that a file beside the data gives.
 
     Returns:
-        The splits with the columns `text` and `labels` only, and what they were read from. Rows without text or label
-        are left out; a row that was labelled with none of the labels stays where a text can have several.
+        The splits with the columns `text`, `text_pair` if there are pairs (null where a row has no second text), and
+        `labels`, and what they were read from. Rows without a (first) text or a label are left out; a row that was
+        labelled with none of the labels stays where a text can have several.
 
     Raises:
         DataError: a column is missing, or its values cannot be texts or classes.
@@ -81,7 +83,11 @@ def normalise(
             "with --label_column."
         )
     reading = Reading(taken.text_from, taken.labels_from, taken.several, _unused(table, taken))
-    taken.texts = _texts(taken.texts, taken.text_from, source)
+    reading.text_columns = taken.text_columns
+    first, second = map(repr, taken.text_columns) if taken.text_columns else (taken.text_from, "")
+    taken.texts = _texts(taken.texts, first, source)
+    if taken.seconds is not None:
+        taken.seconds = _texts(taken.seconds, second, source)
     _give_names(taken, source, given, names_beside, label_mode, reading)
     rows = _join(table, taken, raters, reading)
     labels = taken.labels
@@ -91,7 +97,8 @@ def normalise(
     multi = label_mode == "multi" or (label_mode == "auto" and taken.several)
     reading.several = multi
     classes = ClassLabel(names=names)
-    features = Features({"text": Value("string"), "labels": List(classes) if multi else classes})
+    pair = {} if taken.seconds is None else {"text_pair": Value("string")}
+    features = Features({"text": Value("string"), **pair, "labels": List(classes) if multi else classes})
     result = {}
     for name, places in table.ranges():
         if _is_left_out(table, taken, name, places):
@@ -99,7 +106,7 @@ def normalise(
         chosen = [place for place in places if place in rows][:max_rows]
         result[name] = _build(
             [taken.texts[p] for p in chosen], [labels[p] for p in chosen], [p - places.start + 1 for p in chosen],
-            features, f"'{source}' ({name})", label_mode,
+            taken.seconds and [taken.seconds[p] for p in chosen], features, f"'{source}' ({name})", label_mode,
         )  # fmt: skip
     return LoadedData(result, reading)
 
@@ -170,7 +177,7 @@ def _join(table: Table, taken: Taken, raters: Raters | None, reading: Reading) -
         taken.several = taken.several and any(names is not None and len(names) != 1 for names in taken.labels)
         note(f"{len(unclear)} row(s) that their rater found unclear have no label.")
     rows = set(range(table.num_rows))
-    keys = text_keys(table, taken.texts)
+    keys = text_keys(table, taken.texts if taken.seconds is None else pair_up(taken.texts, taken.seconds))
     if raters is None:
         if rater_column(table) and len(set(keys)) < len(keys):
             note(
@@ -230,6 +237,7 @@ def _build(
     texts: list[str | None],
     labels: list[list[str] | None],
     rows: list[int],
+    seconds: list[str | None] | None,
     features: Features,
     where: str,
     label_mode: LabelMode,
@@ -238,17 +246,19 @@ def _build(
     feature = features["labels"]
     multi = not isinstance(feature, ClassLabel)
     index = {name: i for i, name in enumerate((feature.feature if multi else feature).names)}
-    kept_texts, kept_labels, blank, unlabelled = [], [], [], []
-    for row, text, names in zip(rows, texts, labels, strict=True):
+    kept_texts, kept_seconds, kept_labels, blank, unlabelled = [], [], [], [], []
+    for row, text, second, names in zip(rows, texts, seconds or [None] * len(rows), labels, strict=True):
         if text is None or not text.strip():
             blank.append(row)
         elif names is None or not (names or multi):
             unlabelled.append(row)
         else:
             kept_texts.append(text)
+            kept_seconds.append(None if is_blank(second) else second)
             kept_labels.append([index[name] for name in names] if multi else index[names[0]])
     if blank:
-        logger.warning(f"{len(blank)} row(s) of {where} have no text and are left out, the first is row {blank[0]}.")
+        which = "text" if seconds is None else "first text"
+        logger.warning(f"{len(blank)} row(s) of {where} have no {which} and are left out, the first is row {blank[0]}.")
     if unlabelled and label_mode == "single":
         logger.info(
             f"{len(kept_texts):,} of {len(texts):,} rows of {where} have exactly one label that is not neutral."
@@ -258,5 +268,7 @@ def _build(
             f"{len(unlabelled)} row(s) of {where} have no label and are left out, the first is row {unlabelled[0]}."
         )
     kind = pa.list_(pa.int64()) if multi else pa.int64()
-    table = pa.table({"text": pa.array(kept_texts, pa.string()), "labels": pa.array(kept_labels, kind)})
-    return Dataset(table.cast(features.arrow_schema))
+    columns = {"text": pa.array(kept_texts, pa.string()), "labels": pa.array(kept_labels, kind)}
+    if "text_pair" in features:
+        columns["text_pair"] = pa.array(kept_seconds, pa.string())
+    return Dataset(pa.table({name: columns[name] for name in features}).cast(features.arrow_schema))

@@ -24,6 +24,7 @@ from fusion_model.encoder import BackboneEncoder
 from fusion_model.trust import check_architecture
 
 from .cache import CachePlan, Shard, cache_key, default_cache_dir, plan
+from .splits import texts_of
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ def extract(
     these texts and this backbone, is named in a warning and computed again.
 
     Args:
-        split: A data set with the column `text`.
+        split: A data set with the column `text`, and `text_pair` for pairs.
         backbone: A pinned backbone (see `pin`).
         name: Shown in the progress bar.
         cache_dir: Where features are kept; `default_cache_dir()` if left out.
@@ -158,7 +159,7 @@ def _write_shard(
     (backbone,) = column
 
     def encode(batch: dict) -> pa.Table:
-        features = encoder.encode(batch["text"], progress=bar.update).numpy()
+        features = encoder.encode(texts_of(batch), progress=bar.update).numpy()
         values = pa.array(np.ascontiguousarray(features).reshape(-1))
         return pa.table({backbone: pa.FixedSizeListArray.from_arrays(values, features.shape[1])})
 

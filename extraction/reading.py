@@ -16,6 +16,7 @@ class Reading:
         several: Whether a text can have several.
         unused: Columns that were not used.
         notes: What else happened to rows, such as those left out, with numbers.
+        text_columns: The two columns that pairs of texts were read from; None where texts are read alone.
     """
 
     texts: str
@@ -23,6 +24,7 @@ class Reading:
     several: bool
     unused: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    text_columns: list[str] | None = None
 
     def __str__(self) -> str:
         """`texts: 'Tweet' · labels: 11 columns (anger … trust), several per text · not used: 'ID'`."""

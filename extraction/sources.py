@@ -57,7 +57,8 @@ def load_source(
         source: `sample`, a short name (`go_emotions`, `empathetic_dialogues`, ...), a local file that ends in one of
             `tables.SUFFIXES` (`file.db::table` for one of several tables), a folder of such files (one a split), a
             `save_to_disk` folder, or a Hub id.
-        text_column: Column with the texts; found by name and type if left out.
+        text_column: Column with the texts, or two separated by a comma for pairs (`premise,hypothesis`); found by name
+            and type if left out.
         label_column: Column with the labels, or one column for each label, separated by commas; found by name if left
             out.
         label_separator: What separates label names in one string, such as `,`; "" if nothing does; found if left out.
@@ -73,8 +74,9 @@ def load_source(
         seed: For splits that the source lacks.
 
     Returns:
-        `text: str` and `labels` (`ClassLabel`, or `List(ClassLabel)` for multi-label) in `train`, `validation` and,
-        if the source has one, `test`. A source without validation gives up a tenth of its train split, stratified.
+        `text: str`, for pairs `text_pair: str`, and `labels` (`ClassLabel`, or `List(ClassLabel)` for multi-label) in
+        `train`, `validation` and, if the source has one, `test`. A source without validation gives up a tenth of its
+        train split, stratified.
 
     Raises:
         DataError: there is no such source, or it holds no usable texts and labels.

@@ -1,11 +1,13 @@
 """Splits that a source lacks, and checks on those it has."""
 
 import logging
+from collections.abc import Mapping
 
 import numpy as np
 from datasets import ClassLabel, Dataset, DatasetDict
 
 from common.errors import DataError
+from fusion_model.texts import Text, pair_up
 
 from .raters import Raters, join_raters
 from .reading import LoadedData
@@ -48,6 +50,12 @@ def label_matrix(split: Dataset, num_labels: int) -> np.ndarray:
     return matrix
 
 
+def texts_of(split: Dataset | Mapping[str, list]) -> list[Text]:
+    """Texts of a normalised split, or of a batch of it, in order; a tuple for each pair."""
+    names = split.column_names if isinstance(split, Dataset) else split
+    return pair_up(split["text"][:], split["text_pair"][:]) if "text_pair" in names else split["text"][:]
+
+
 def complete_splits(data: LoadedData, source: str, seed: int, raters: Raters | None = None) -> LoadedData:
     """Make sure that there are train and validation splits that a model can be trained and chosen on.
 
@@ -83,7 +91,7 @@ def complete_splits(data: LoadedData, source: str, seed: int, raters: Raters | N
             f"The train split of '{source}' has {len(data['train'])} usable rows: at least {FEWEST_ROWS} are expected. "
             "Add rows."
         )
-    if len(set(data["train"]["text"][:])) < 2:
+    if len(set(texts_of(data["train"]))) < 2:
         raise DataError(
             f"All rows of the train split of '{source}' have one text: expected several. Check --text_column."
         )
@@ -111,7 +119,7 @@ def complete_splits(data: LoadedData, source: str, seed: int, raters: Raters | N
 
 def _count_shared(data: LoadedData, source: str) -> None:
     """Say how many texts of a held-out split stand in another: the model has seen, or was chosen by, their labels."""
-    texts = {name: split["text"][:] for name, split in data.items()}
+    texts = {name: texts_of(split) for name, split in data.items()}
     for name, other in (("validation", "train"), ("test", "train"), ("test", "validation")):
         if name in texts and other in texts:
             seen = set(texts[other])
@@ -128,11 +136,12 @@ def _by_majority(split: Dataset) -> Dataset:
     rows: list[list[str] | None] = [
         [str(i) for i in (labels if several else [labels])] for labels in split["labels"][:]
     ]
-    votes = join_raters(split["text"][:], rows, "majority", several)
+    votes = join_raters(texts_of(split), rows, "majority", several)
     joined = {row: names for row, names in votes.items() if names is not None}
-    texts = split.select(list(joined))["text"][:]
+    kept = split.select(list(joined))
+    texts = {name: kept[name][:] for name in kept.column_names if name != "labels"}
     labels = [[int(i) for i in names] if several else int(names[0]) for names in joined.values()]
-    return Dataset.from_dict({"text": texts, "labels": labels}, features=split.features)
+    return Dataset.from_dict({**texts, "labels": labels}, features=split.features)
 
 
 def _stratified_halves(split: Dataset, num_labels: int, seed: int) -> tuple[list[int], list[int]]:
@@ -145,8 +154,8 @@ def _stratified_halves(split: Dataset, num_labels: int, seed: int) -> tuple[list
     rarest = np.where(labels > 0, frequency, np.inf).argmin(axis=1)
     # Rows with none of the labels give their share too.
     rarest[labels.sum(axis=1) == 0] = num_labels
-    rows_of: dict[str, list[int]] = {}
-    for row, text in enumerate(split["text"][:]):
+    rows_of: dict[Text, list[int]] = {}
+    for row, text in enumerate(texts_of(split)):
         rows_of.setdefault(text, []).append(row)
     first_rows = {rows[0]: rows for rows in rows_of.values()}
     random = np.random.default_rng(seed)

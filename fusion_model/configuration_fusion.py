@@ -56,6 +56,8 @@ class FusionConfig(PreTrainedConfig):
             A probability for each label from which on it is predicted (multi-label only).
         temperature (`float`):
             Logits are divided by this (Guo et al., ICML 2017). Fitted on validation.
+        text_columns (`list[str]`, *optional*):
+            The two columns that a model was trained on which reads pairs of texts.
     """
 
     model_type = "fusion"
@@ -79,6 +81,7 @@ class FusionConfig(PreTrainedConfig):
     tuned_weight: float | int = 1.0
     thresholds: list[float | int] | None = None
     temperature: float | int = 1.0
+    text_columns: list[str] | None = None
     problem_type: Literal["single_label_classification", "multi_label_classification"] | None = None
 
     def __post_init__(self, **kwargs):
@@ -107,8 +110,9 @@ class FusionConfig(PreTrainedConfig):
         return sum(backbone.num_slots for backbone in self.frozen)
 
     def to_dict(self) -> dict:
-        """As in transformers, with a dict for each backbone."""
-        return {**super().to_dict(), "backbones": [backbone.to_dict() for backbone in self.backbones]}
+        """As in transformers, with a dict for each backbone; a model of single texts has no `text_columns`."""
+        content = {**super().to_dict(), "backbones": [backbone.to_dict() for backbone in self.backbones]}
+        return content if self.text_columns else {k: v for k, v in content.items() if k != "text_columns"}
 
     def check(self) -> None:
         """Compare fields with each other.
@@ -121,6 +125,9 @@ class FusionConfig(PreTrainedConfig):
             raise ValueError(f"average_backbone is '{self.average_backbone}', but the frozen backbones are {names}.")
         if self.thresholds is not None and len(self.thresholds) != self.num_labels:
             raise ValueError(f"{len(self.thresholds)} thresholds for {self.num_labels} labels: one each is expected.")
+        pair = self.text_columns
+        if pair is not None and (len(pair) != 2 or not all(map(str.strip, pair))):
+            raise ValueError(f"text_columns is {self.text_columns}: expected the names of two columns, or nothing.")
         if bool(self.lexical_terms) != bool(self.lexical_bytes):
             raise ValueError(
                 f"lexical_terms is {self.lexical_terms} and lexical_bytes {self.lexical_bytes}: both or neither are 0."

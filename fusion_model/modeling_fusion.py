@@ -1,5 +1,6 @@
 """The classifier: frozen backbones (held, not registered), a trained head, label scores for raw texts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -18,7 +19,8 @@ from .held_backbones import BackboneHolder
 
 # Imported so that save_pretrained, which copies the files that this one imports, carries the pipeline along.
 from .pipeline_fusion import FusionTextClassificationPipeline
-from .predictions import check_choice, check_texts, probabilities, rank
+from .predictions import check_choice, probabilities, rank
+from .texts import Text, check_texts
 from .tfidf import TfidfBranch
 from .trust import check_weights
 
@@ -192,9 +194,9 @@ class FusionForSequenceClassification(BackboneHolder):
                     f"Features of '{name}' have the shape {tuple(x.shape)}: expected (batch, {widths[name]})."
                 )
 
-    def encode(self, texts: list[str]) -> dict[str, torch.Tensor]:
+    def encode(self, texts: Sequence[Text]) -> dict[str, torch.Tensor]:
         """Features of raw texts, as `forward` takes them: float16 `(len(texts), slots * hidden_size)` each."""
-        texts = check_texts(texts)
+        texts = check_texts(texts, columns=self.config.text_columns)
         return {one.name: self.encoder(one.name).encode(texts) for one in self.config.backbones}
 
     @property
@@ -205,11 +207,11 @@ class FusionForSequenceClassification(BackboneHolder):
         return names + ["lexical"] * (self.lexical is not None and bool(self.config.backbones))
 
     @torch.no_grad()
-    def logits(self, texts: list[str], without: str | None = None) -> torch.Tensor:
+    def logits(self, texts: Sequence[Text], without: str | None = None) -> torch.Tensor:
         """Logits of raw texts.
 
         Args:
-            texts: Any number of strings.
+            texts: Any number of strings, and pairs of them, see [`fusion_model.texts.check_texts`].
             without: One of `parts` that is left out, to show what it adds. A frozen backbone then says of every text
                 what it says of the training texts' mean (of zero where features are not standardised).
 
@@ -217,11 +219,11 @@ class FusionForSequenceClassification(BackboneHolder):
             Float32 tensor `(len(texts), num_labels)` on the CPU.
 
         Raises:
-            ValueError: an input is not a string, there is no such part, or the model's weights are damaged.
+            ValueError: an input is not a text, there is no such part, or the model's weights are damaged.
         """
         if without is not None and without not in self.parts:
             raise ValueError(f"There is no part '{without}' to leave out: expected one of {self.parts}.")
-        texts = check_texts(texts)
+        texts = check_texts(texts, columns=self.config.text_columns)
         if self.training:
             self.eval()
             try:
@@ -252,7 +254,7 @@ class FusionForSequenceClassification(BackboneHolder):
 
     def predict(
         self,
-        texts: list[str],
+        texts: Sequence[Text],
         top_k: int | str | None = "predicted",
         threshold: float | None = None,
         without: str | None = None,
@@ -260,7 +262,7 @@ class FusionForSequenceClassification(BackboneHolder):
         """Emotions of raw texts.
 
         Args:
-            texts: Any number of strings.
+            texts: Any number of strings, and pairs of them, see [`fusion_model.texts.check_texts`].
             top_k: "predicted" (the default) for the labels that the model predicts, by each label's own threshold; a
                 number for so many best labels; None for all labels.
             threshold: One probability to use in place of the labels' own thresholds.
@@ -270,7 +272,7 @@ class FusionForSequenceClassification(BackboneHolder):
             For each text a list of `{"label": str, "score": float}`, highest score first; "predicted" may be empty.
 
         Raises:
-            ValueError: an input is not a string, or a parameter is out of range.
+            ValueError: an input is not a text, or a parameter is out of range.
         """
         check_choice(top_k, threshold)
         multi_label = self.config.problem_type == "multi_label_classification"

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from transformers import Pipeline
 
-from .predictions import check_choice, check_texts, probabilities, rank
+from .predictions import check_choice, probabilities, rank
+from .texts import Text, check_texts, find_keys
 
 # Texts that are read together when the caller names no batch size: enough for the encoder to sort by length.
 DEFAULT_BATCH_SIZE = 256
@@ -17,8 +18,9 @@ class FusionTextClassificationPipeline(Pipeline):
     """Text classification with transformers' `top_k` and `batch_size`, plus `threshold` and `top_k="predicted"`.
 
     Called with a text, it gives `[{"label": …, "score": …}]`; with a list of texts, a dict for each; with `top_k` or
-    `threshold`, a list of dicts for each text. A text may also be a dict (a row of a dataset) with the key `text`. A
-    table (of pandas, polars or Arrow) is read by its column `text`.
+    `threshold`, a list of dicts for each text. A text may also be a dict (a row of a dataset) with the key `text`; with
+    `text_pair` beside it, or as `(text, text_pair)`, it is a pair. A table (of pandas, polars or Arrow) is read by its
+    columns of these names. Rows and tables may also have the two columns that a model of pairs was trained on.
     Lists, tuples and columns are answered with a list; generators, data sets and other iterables lazily.
 
     `batch_size` (256 if left out) is how many texts are taken from the input at a time. `truncation` and `padding`
@@ -51,7 +53,7 @@ class FusionTextClassificationPipeline(Pipeline):
         batch_size = next((size for size in (batch_size, self._batch_size) if size is not None), DEFAULT_BATCH_SIZE)
         if type(batch_size) is not int or batch_size < 1:
             raise ValueError(f"batch_size is {batch_size!r}: expected a number of texts from 1 on.")
-        inputs = _text_column(inputs)
+        inputs = _text_column(inputs, self.model.config.text_columns)
         one_text = isinstance(inputs, (str, bytes, dict))
         if isinstance(inputs, Sequence) and not one_text:
             inputs = list(inputs)
@@ -67,21 +69,18 @@ class FusionTextClassificationPipeline(Pipeline):
         return [result] if one_text and isinstance(result, dict) else result
 
     def preprocess(self, input_: Any, **preprocess_parameters) -> Any:
-        """A text, or a dict with a `text`, to a text."""
+        """A text, a pair, or a dict with a `text`, to a text or pair."""
         return self._texts([input_])[0]
 
-    def _texts(self, items: list, first: int = 0) -> list[str]:
+    def _texts(self, items: list, first: int = 0) -> list[Text]:
         """Texts of inputs, of which the first has the number `first`."""
-        for row, item in enumerate(items, start=first):
-            if isinstance(item, dict) and "text" not in item:
-                raise ValueError(f"Input {row} is a dict with the keys {sorted(item)}: expected the key 'text'.")
-        return check_texts([item["text"] if isinstance(item, dict) else item for item in items], first)
+        return check_texts(items, first, self.model.config.text_columns)
 
     def _forward(self, input_tensors: Any, **forward_parameters) -> Any:
         logits = self.model.logits(input_tensors).numpy()  # type: ignore[operator]
         return probabilities(logits, self.model.config.problem_type == "multi_label_classification")
 
-    def forward(self, model_inputs: list[str], **forward_params) -> np.ndarray:
+    def forward(self, model_inputs: list[Text], **forward_params) -> np.ndarray:
         """Texts to probabilities `(texts, num_labels)`; the encoder moves what it needs to the device itself."""
         return self._forward(model_inputs)
 
@@ -107,24 +106,26 @@ class FusionTextClassificationPipeline(Pipeline):
             done += len(items)
 
 
-def _text_column(inputs: Any) -> Any:
+def _text_column(inputs: Any, trained: Sequence[str] | None) -> Any:
     """The texts of a table, which iterates over its columns or their names, not its rows; any other input as it is.
 
     Raises:
-        ValueError: the table has no column `text`, or has it twice.
+        ValueError: the table has no column with the texts, or has it twice.
     """
     columns = getattr(inputs, "columns", None)
     if columns is None or not hasattr(inputs, "shape"):
         return inputs
     # Arrow's columns are the data, and their names are elsewhere.
     names = [str(name) for name in getattr(inputs, "column_names", columns)]
-    if names.count("text") != 1:
+    found = [name for name in find_keys(names, trained) or () if name in names]
+    if not found or any(names.count(name) > 1 for name in found):
+        pair = f", or two called {trained[0]!r} and {trained[1]!r}" if trained else ""
         raise ValueError(
-            f"The input is a table with the columns {names[:20]}: expected one called 'text'. Rename the column with "
-            "the texts, or give it alone, as a list."
+            f"The input is a table with the columns {names[:20]}: expected one called 'text'{pair}. Rename the column "
+            "with the texts, or give it alone, as a list."
         )
-    column = inputs["text"]
-    return column.to_pylist() if hasattr(column, "to_pylist") else list(column)
+    cells = [c.to_pylist() if hasattr(c, "to_pylist") else list(c) for c in (inputs[name] for name in found)]
+    return cells[0] if len(cells) == 1 else list(zip(*cells, strict=True))
 
 
 __all__ = ["FusionTextClassificationPipeline"]

@@ -135,24 +135,32 @@ class PooledLayers:
                     handle.remove()
 
     @torch.inference_mode()
-    def __call__(self, ids: torch.Tensor, mask: torch.Tensor | None, lengths: torch.Tensor) -> torch.Tensor:
+    def __call__(
+        self,
+        ids: torch.Tensor,
+        mask: torch.Tensor | None,
+        lengths: torch.Tensor,
+        segments: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """Pooled hidden states of one batch.
 
         Args:
             ids: Token ids `(batch, tokens)`, on the backbone's device, as all that follows.
             mask: True at real tokens, `(batch, tokens)`; None if there is no padding.
             lengths: Number of real tokens, `(batch,)`.
+            segments: Which text of a pair each token is of, `(batch, tokens)`; None for single texts.
 
         Returns:
             Float16 tensor `(batch, slots * hidden_size)`, layer by layer, in each layer pooling by pooling.
         """
         self._pass.pooled, self._pass.mask, self._pass.lengths, self._pass.tokens = {}, mask, lengths, ids.shape
+        options = self._options if segments is None else {**self._options, "token_type_ids": segments}
         try:
             outputs = self.model(
                 input_ids=ids,
                 attention_mask=None if mask is None else mask.long(),
                 output_hidden_states=not self.hooked,
-                **self._options,
+                **options,
             )
             states = outputs.hidden_states if not self.hooked else {self.depth: outputs.last_hidden_state}
             for layer in set(self.layers) - self._pass.pooled.keys():

@@ -3,7 +3,6 @@
 An export carries this file as it is, so it imports the standard library and numpy alone.
 """
 
-from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -27,32 +26,6 @@ def probabilities(logits: np.ndarray, multi_label: bool) -> np.ndarray:
         return np.where(logits >= 0, 1 / (1 + small), small / (1 + small))
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)
-
-
-def check_texts(texts: object, first: int = 0) -> list[str]:
-    """Make sure that every input is a text.
-
-    Args:
-        texts: What a user passed.
-        first: Number of the first text, for the message.
-
-    Returns:
-        A list of strings that can be encoded as UTF-8: half an emoji becomes U+FFFD, as in training files.
-
-    Raises:
-        ValueError: an input is not a string.
-    """
-    if isinstance(texts, str) or not isinstance(texts, Sequence):
-        raise ValueError(f"Expected a list of texts, got {type(texts).__name__}. For one text, pass [text].")
-    for row, text in enumerate(texts, start=first):
-        if not isinstance(text, str):
-            raise ValueError(f"Input {row} is {type(text).__name__} ({str(text)[:40]!r}): expected a text (str).")
-    return [whole_signs(text) for text in texts]
-
-
-def whole_signs(text: str) -> str:
-    """A text that can be encoded: halves of a sign that belong together are joined, one alone becomes U+FFFD."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def check_choice(top_k: int | str | None, threshold: float | None) -> None:
@@ -99,4 +72,4 @@ def rank(scores: Any, config: LabelConfig, top_k: int | str | None, threshold: f
     return [{"label": names[label], "score": values[label]} for label in order]
 
 
-__all__ = ["LabelConfig", "check_choice", "check_texts", "probabilities", "rank", "whole_signs"]
+__all__ = ["LabelConfig", "check_choice", "probabilities", "rank"]

@@ -1,12 +1,13 @@
 """The TF-IDF branch: words, word pairs, punctuation and character n-grams with TF-IDF weights, one linear layer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from .terms import TermCounter
+from .texts import Text, joined
 
 
 def weigh(
@@ -66,10 +67,12 @@ class TfidfBranch(nn.Module):
         """Row of each term."""
         return self.counter.index
 
-    def forward(self, texts: list[str]) -> torch.Tensor:
-        """Logits `(len(texts), num_labels)` of raw texts."""
+    def forward(self, texts: Sequence[Text]) -> torch.Tensor:
+        """Logits `(len(texts), num_labels)` of raw texts; of a pair both are read as one."""
         device = self.weight.device
-        flat, counts, bag = (torch.from_numpy(part).to(device) for part in self.counter.count(texts))
+        flat, counts, bag = (
+            torch.from_numpy(part).to(device) for part in self.counter.count([joined(text) for text in texts])
+        )
         values = weigh(
             counts.float(),
             self.idf[flat].float(),

@@ -20,6 +20,7 @@ from transformers.utils.logging import disable_progress_bar
 import fusion_model.buckets
 import fusion_model.predictions
 import fusion_model.terms
+import fusion_model.texts
 from common.command import end_with_status
 from fusion_model import Backbone, FusionForSequenceClassification
 from fusion_model.batches import stand_in
@@ -28,7 +29,7 @@ from fusion_model.file_modes import check_readable
 DTYPES = ("int8", "float32")
 HERE = Path(__file__).parent / "portable"
 # What an export carries of the published code: files that import neither torch nor transformers.
-CARRIED = (fusion_model.buckets, fusion_model.predictions, fusion_model.terms)
+CARRIED = (fusion_model.buckets, fusion_model.predictions, fusion_model.terms, fusion_model.texts)
 # Its configuration's mark, without which a folder is not replaced.
 FORMAT = "fusion-onnx-1"
 README = """# An emotion classifier without torch
@@ -92,6 +93,8 @@ def _is_export(folder: Path) -> bool:
 
 def _write_tokenizer(model: FusionForSequenceClassification, backbone: Backbone, folder: Path) -> dict[str, Any]:
     """Write a backbone's tokenizer; what the loader must know of the backbone."""
+    from .portable.graph import reads_segments
+
     tokenizer: Any = model.encoder(backbone.name).tokenizer
     if not tokenizer.is_fast:
         raise ValueError(f"The tokenizer of '{backbone.name}' has no tokenizer.json, which an export needs.")
@@ -102,6 +105,7 @@ def _write_tokenizer(model: FusionForSequenceClassification, backbone: Backbone,
         "tokenizer": file,
         "max_length": backbone.max_length,
         "truncation_side": tokenizer.truncation_side,
+        **({"segments": True} if reads_segments(model, backbone) else {}),
         "stand_in": stand_in(tokenizer),
     }
 
@@ -120,6 +124,7 @@ def _write_config(
         "thresholds": config.thresholds,
         "num_terms": config.lexical_terms,
         "backbones": backbones,
+        **({"text_columns": config.text_columns} if config.text_columns else {}),
     }
     file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 

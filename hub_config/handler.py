@@ -24,8 +24,9 @@ class EndpointHandler:
 
         Args:
             data: `{"inputs": text or list of texts, "parameters": {"top_k": ..., "threshold": ...}}`; the parameters
-                may be left out. `top_k` is a number of labels, null for all, or "predicted" for those that the
-                model predicts; `threshold` is a probability from 0 to 1.
+                may be left out. A pair of texts is `{"text": ..., "text_pair": ...}`. `top_k` is a number of labels,
+                null for all, or "predicted" for those that the model predicts; `threshold` is a probability from 0 to
+                1.
 
         Returns:
             For a text a list of `{"label": str, "score": float}`, best first; for a list of texts such a list for each.
@@ -38,13 +39,13 @@ class EndpointHandler:
         inputs, parameters = data["inputs"], data.get("parameters") or {}
         if not isinstance(parameters, dict) or set(parameters) - PARAMETERS:
             raise ValueError(f"The parameters are {parameters!r}: expected an object with {sorted(PARAMETERS)} only.")
-        if isinstance(inputs, str):
+        if isinstance(inputs, (str, dict)):
             return self._classify([inputs], parameters)[0]
         if isinstance(inputs, list):
             return self._classify(inputs, parameters)
         raise ValueError(f"inputs is {type(inputs).__name__}: expected a text or a list of texts.")
 
-    def _classify(self, texts: list[str], parameters: dict[str, Any]) -> list[list[dict]]:
+    def _classify(self, texts: list, parameters: dict[str, Any]) -> list[list[dict]]:
         """Ranked labels of each text; the best one alone where no parameter says otherwise."""
         if not texts:
             return []

@@ -40,7 +40,7 @@ class Corpus:
 
     Args:
         names: Of the files, relative to what was named as input; they order and identify the files.
-        text_column: Column with the texts.
+        text_column: Column with the texts, or two separated by a comma for pairs.
         id_column: Column with the ids, or None: rows are numbered from 0 on.
         part_rows: Rows of a part.
         files: How each file is read; all with the same column names.
@@ -59,6 +59,11 @@ class Corpus:
     counts: list[int] = field(default_factory=list)
     id_type: pa.DataType = field(default_factory=pa.int64)
     parts: list[list[Piece]] = field(default_factory=list)
+
+    @property
+    def has_pairs(self) -> bool:
+        """Whether texts are pairs in some file."""
+        return any(len(file.text_columns) > 1 for file in self.files)
 
     @property
     def rows(self) -> int:
@@ -102,7 +107,7 @@ def read(task: dict[str, Any], id_type: pa.DataType) -> Iterator[tuple]:
         id_type: Arrow type that the ids are to have.
 
     Yields:
-        `(id, text)`; the text is whatever the file holds there, None for nothing.
+        `(id, text)`; the text is whatever the file holds there, None for nothing; a tuple of two for pairs.
 
     Raises:
         DataError: the file has other rows by now.
@@ -133,7 +138,8 @@ def open_corpus(
     Args:
         source: A file, `file.db::table`, a folder (all its files that can be read, subfolders too), or a pattern such
             as `data/2024-*.parquet`. Files are taken in the order of their names.
-        text_column: Column with the texts, or None to find it in the first file that has rows.
+        text_column: Column with the texts, two separated by a comma for pairs, or None to find it in the first file
+            that has rows.
         id_column: Column with the ids, or None to number the rows from 0 on.
         part_rows: Rows of a part.
         copies: Folder that is made when there is something to write; all workers must see it.
@@ -151,8 +157,7 @@ def open_corpus(
         pieces, rows, names = Pieces(file, text_column, id_column), 0, column_names
         empty = split_part(file)[0].stat().st_size == 0
         if not empty and not can_be_sought(file):
-            wanted = [name for name in (text_column, id_column) if name is not None]
-            pieces.file, names = copy_as_parquet(file, wanted, copies, column_names), None
+            pieces.file, names = copy_as_parquet(file, text_column, id_column, copies, column_names), None
         for start, count in () if empty else pieces.check(names):
             while count:
                 if not room:
@@ -162,7 +167,7 @@ def open_corpus(
                 _append(corpus.parts[-1], Piece(number, start, taken, corpus.rows + rows))
                 room, rows, count = room - taken, rows + taken, count - taken
                 start += taken  # only Parquet has runs of several rows, and counts them
-        _check_columns(file, pieces.columns, rows, text_column, id_column)
+        _check_columns(file, pieces.columns, rows, pieces.text_columns, id_column)
         corpus.files.append(pieces)
         # A copy is named after the content of what it was made from.
         corpus.digests.append(pieces.digest if pieces.file == file else pieces.file.stem)
@@ -193,9 +198,9 @@ def _append(pieces: list[Piece], piece: Piece) -> None:
     pieces.append(piece)
 
 
-def _check_columns(file: Path, columns: list[str], rows: int, text_column: str, id_column: str | None) -> None:
+def _check_columns(file: Path, columns: list[str], rows: int, texts: list[str], id_column: str | None) -> None:
     """Refuse a file that lacks a column, or has it twice."""
-    for column, flag in ((text_column, "--text_column"), (id_column, "--id_column")):
+    for column, flag in (*((name, "--text_column") for name in texts), (id_column, "--id_column")):
         count = columns.count(column) if column is not None else 1
         if count > 1:
             raise DataError(f"'{file}' has the column '{column}' {count} times. Rename all but one.")

@@ -26,6 +26,7 @@ class ModelFacts:
         digest: sha256 of a folder's files; None for a Hub id, whose commit says it all.
         labels: Label names in the order of the scores.
         widths: Number of features of each backbone.
+        text_columns: The two columns that a model of pairs was trained on.
     """
 
     name: str
@@ -33,6 +34,7 @@ class ModelFacts:
     digest: str | None
     labels: list[str]
     widths: dict[str, int]
+    text_columns: list[str] | None = None
 
     def describe(self) -> dict[str, Any]:
         """What a later run must find unchanged; where a folder lies does not matter."""
@@ -59,7 +61,7 @@ def find_model(source: str) -> ModelFacts:
         if not (folder / "model.safetensors").is_file() or not (folder / "config.json").is_file():
             raise ValueError(f"'{source}' is no model folder as train.py writes it: no config.json or no weights.")
         config = _read_config(folder / "config.json", source)
-        return ModelFacts(str(folder.resolve()), None, _digest(folder, config), *_labels_and_widths(config))
+        return ModelFacts(str(folder.resolve()), None, _digest(folder, config), *_read_facts(config))
     repo, _, revision = source.partition("@")
     try:
         offline = not hub_is_reachable()
@@ -68,7 +70,7 @@ def find_model(source: str) -> ModelFacts:
     except HFValidationError:
         raise ValueError(f"There is no folder '{source}', and it is no Hub id such as user/model either.") from None
     config = _read_config(Path(file), source)
-    return ModelFacts(repo, commit, None, *_labels_and_widths(config))
+    return ModelFacts(repo, commit, None, *_read_facts(config))
 
 
 def _read_config(file: Path, source: str) -> dict[str, Any]:
@@ -83,11 +85,11 @@ def _read_config(file: Path, source: str) -> dict[str, Any]:
     return config
 
 
-def _labels_and_widths(config: dict[str, Any]) -> tuple[list[str], dict[str, int]]:
-    """Label names in order, and each backbone's number of features."""
+def _read_facts(config: dict[str, Any]) -> tuple[list[str], dict[str, int], list[str] | None]:
+    """Label names in order, each backbone's number of features, and the columns of pairs."""
     labels = [name for _, name in sorted((int(number), name) for number, name in config["id2label"].items())]
     backbones = check_backbones(config["backbones"])
-    return labels, {backbone.name: backbone.width for backbone in backbones}
+    return labels, {backbone.name: backbone.width for backbone in backbones}, config.get("text_columns")
 
 
 def _digest(folder: Path, config: dict[str, Any]) -> str:

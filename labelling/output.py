@@ -38,6 +38,7 @@ class Layout:
         labels: Label names, in the order of the scores.
         widths: Features of each backbone; None where texts are labelled.
         keep_text: Whether the texts are written along.
+        pairs: Whether texts are pairs, of which the second is written along too.
         facts: Written into every file's schema: model, rule, label names.
     """
 
@@ -46,13 +47,14 @@ class Layout:
     widths: dict[str, int] | None
     keep_text: bool
     facts: dict[str, str]
+    pairs: bool = False
 
     @property
     def schema(self) -> pa.Schema:
-        """`id`, `text` if kept, then `labels` and `scores`, or `features_NAME` for each backbone."""
+        """`id`, `text` (and `text_pair`) if kept, then `labels` and `scores`, or `features_NAME` for each backbone."""
         fields = [pa.field("id", self.id_type)]
         if self.keep_text:
-            fields.append(pa.field("text", pa.string()))
+            fields += [pa.field(name, pa.string()) for name in ("text", "text_pair")[: 1 + self.pairs]]
         if self.widths is None:
             fields.append(pa.field("labels", pa.list_(pa.string())))
             fields.append(pa.field("scores", pa.list_(pa.float32(), len(self.labels))))

@@ -15,7 +15,8 @@ import torch
 from common.memory import give_back
 from fusion_model import FusionForSequenceClassification
 from fusion_model.modeling_fusion import PREDICT_CHUNK
-from fusion_model.predictions import probabilities, rank, whole_signs
+from fusion_model.predictions import probabilities, rank
+from fusion_model.texts import Text, is_blank, whole_signs
 
 from .corpus import read
 from .model import ModelFacts
@@ -105,17 +106,17 @@ class PartLabeller:
         rows = read(task, job.layout.id_type)
         while chunk := list(islice(rows, PREDICT_CHUNK)):
             ids = [encodable(identity) for identity, _ in chunk]
-            texts = [encodable(text) if isinstance(text, str) else None for _, text in chunk]
+            texts = [readable(text) for _, text in chunk]
             present = np.array([text is not None for text in texts])
             self.without_text += int((~present).sum())
             columns: list[pa.Array] = [pa.array(ids, job.layout.id_type)]
             if job.layout.keep_text:
-                columns.append(pa.array(texts, pa.string()))
+                columns += kept(texts, job.layout.pairs)
             known = [text for text in texts if text is not None]
             columns += self.labels(known, present) if job.layout.widths is None else self.features(known, present)
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
-    def labels(self, texts: list[str], present: np.ndarray) -> list[pa.Array]:
+    def labels(self, texts: list[Text], present: np.ndarray) -> list[pa.Array]:
         """Predicted labels and all scores of the rows that have a text, null in the others."""
         config = self.model.config
         scores = probabilities(self.model.logits(texts).numpy(), config.problem_type == "multi_label_classification")
@@ -125,7 +126,7 @@ class PartLabeller:
         names = pa.array([next(predicted) if has_text else None for has_text in present], pa.list_(pa.string()))
         return [names, spread(scores, present)]
 
-    def features(self, texts: list[str], present: np.ndarray) -> list[pa.Array]:
+    def features(self, texts: list[Text], present: np.ndarray) -> list[pa.Array]:
         """What each backbone sees in the rows that have a text, null in the others."""
         widths = self.job.layout.widths or {}
         encoded = self.model.encode(texts) if texts else {}
@@ -138,6 +139,22 @@ class PartLabeller:
 def encodable(value: Any) -> Any:
     """A string without halves of signs, as the model reads it, which Parquet can hold; anything else as it is."""
     return whole_signs(value) if isinstance(value, str) else value
+
+
+def readable(cell: Any) -> Text | None:
+    """What the model reads of a text column's cell, or of a tuple of two; None without a (first) text."""
+    if not isinstance(cell, tuple):
+        return whole_signs(cell) if isinstance(cell, str) else None
+    first, second = cell
+    if is_blank(second) or not isinstance(second, str):
+        return readable(first)
+    return None if is_blank(first) or not isinstance(first, str) else (whole_signs(first), whole_signs(second))
+
+
+def kept(texts: list[Text | None], pairs: bool) -> list[pa.Array]:
+    """Texts as a column, pairs as two."""
+    rows = [text if isinstance(text, tuple) else (text, None) for text in texts]
+    return [pa.array([row[place] for row in rows], pa.string()) for place in range(1 + pairs)]
 
 
 def spread(values: np.ndarray, present: np.ndarray) -> pa.Array:

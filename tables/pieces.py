@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pyarrow.types as pt
 
 from .arrow_files import is_text
-from .columns import FIRST_ROWS, first_strings
+from .columns import FIRST_ROWS, first_strings, split_pair
 from .dialect import Dialect, find_dialect
 from .errors import TableError, refusing
 from .json_files import is_line_by_line, names_of, parse_object, value_of
@@ -64,7 +64,7 @@ class Pieces:
 
     Args:
         file: Its path; see `can_be_sought`.
-        text_column: Column with the texts.
+        text_column: Column with the texts, or two separated by a comma for pairs.
         id_column: Column with the ids, or None.
         columns: Names of its columns.
         dialect: How a delimited file is written.
@@ -84,6 +84,15 @@ class Pieces:
     def source(self) -> Source:
         """The file as one that is not packed."""
         return Source(str(self.file), self.file.suffix.lower(), self.file)
+
+    @property
+    def text_columns(self) -> list[str]:
+        """The column with the texts, or the two of pairs; known once the columns are.
+
+        Raises:
+            TableError: more than two are named.
+        """
+        return [name for name in split_pair(self.text_column, self.columns) if name is not None]
 
     def describe(self) -> dict[str, Any]:
         """What `read` needs, as plain values."""
@@ -119,6 +128,8 @@ class Pieces:
     def read(self, start: int, rows: int) -> Iterator[tuple[Any, Any]]:
         """Ids and texts of so many rows from a place that `check` told, as the file has them; None for nothing.
 
+        The text of a row with two text columns is a tuple of both.
+
         Raises:
             TableError: the file has other rows by now.
         """
@@ -149,11 +160,11 @@ class Pieces:
             stream.seek(-8 - length, 2)
             self.digest = hashlib.sha256(stream.read()).hexdigest()
         self.columns = schema.names
-        if schema.names.count(self.text_column) == 1:
-            kind = schema.field(self.text_column).type
+        for name in self.text_columns:
+            kind = schema.field(name).type if schema.names.count(name) == 1 else pa.null()
             if not (is_text(kind) or pt.is_null(kind)):
                 raise TableError(
-                    f"The column '{self.text_column}' of '{self.file}' holds {kind}: expected strings. Name the column "
+                    f"The column '{name}' of '{self.file}' holds {kind}: expected strings. Name the column "
                     "with the texts with --text_column."
                 )
         if schema.names.count(self.id_column) == 1:
@@ -200,6 +211,7 @@ class Pieces:
         self.id_type = (pa.int64() if whole else pa.string()) if self.id_column in columns else None
 
     def _read_parquet(self, start: int, stop: int) -> Iterator[tuple[Any, Any]]:
+        names = self.text_columns
         with pq.ParquetFile(self.file, buffer_size=1 << 20) as parquet:
             groups: list[int] = []
             first = seen = 0
@@ -209,29 +221,38 @@ class Pieces:
                     first = seen if not groups else first
                     groups.append(group)
                 seen += rows
-            columns = list(dict.fromkeys(name for name in (self.text_column, self.id_column) if name is not None))
+            columns = list(dict.fromkeys(name for name in (*names, self.id_column) if name is not None))
             position = first
             for batch in parquet.iter_batches(READ_ROWS, row_groups=groups, columns=columns):
                 begin, end = max(start - position, 0), min(stop - position, len(batch))
                 position += len(batch)
                 if begin < end:
-                    texts = batch.column(self.text_column)[begin:end].to_pylist()
+                    found = [batch.column(name)[begin:end].to_pylist() for name in names]
+                    texts = found[0] if len(found) == 1 else list(zip(*found, strict=True))
                     ids = batch.column(self.id_column)[begin:end].to_pylist() if self.id_column else [None] * len(texts)
                     yield from zip(ids, texts, strict=True)
 
     def _read_delimited(self, dialect: Dialect, start: int) -> Iterator[tuple[Any, Any]]:
-        text_at = self.columns.index(self.text_column)
-        id_at = self.columns.index(self.id_column) if self.id_column else text_at
+        text_at = [self.columns.index(name) for name in self.text_columns]
+        id_at = self.columns.index(self.id_column) if self.id_column else 0
         with self.file.open("rb") as stream:
             for row in iterate_cells(stream, self.source, dialect, start):
                 if len(row.cells) != len(self.columns):
                     raise self._changed()
-                yield (row.cells[id_at] or None) if self.id_column else None, row.cells[text_at] or None
+                identity = (row.cells[id_at] or None) if self.id_column else None
+                yield identity, _alone_or_both([row.cells[place] or None for place in text_at])
 
     def _read_json(self, start: int) -> Iterator[tuple[Any, Any]]:
+        names = self.text_columns
         with self.file.open("rb") as stream:
             lines = Lines(stream, self.source, start)
             for line in lines:
                 if line.strip():
                     row = parse_object(self.source, line, lines.number)
-                    yield (value_of(row, self.id_column) if self.id_column else None), value_of(row, self.text_column)
+                    identity = value_of(row, self.id_column) if self.id_column else None
+                    yield identity, _alone_or_both([value_of(row, name) for name in names])
+
+
+def _alone_or_both(texts: list) -> Any:
+    """The cell of one text column, or a tuple of two."""
+    return texts[0] if len(texts) == 1 else tuple(texts)

@@ -55,8 +55,13 @@ def standin(kind: str, folder: Path, layers: int | None = None) -> Path:
     )
     template = "[CLS] $A" if kind == "llama" else "[CLS] $A [SEP]"
     ids = [("[CLS]", 2), ("[SEP]", 3)]
-    tokenizer.post_processor = processors.TemplateProcessing(single=template, special_tokens=ids)
-    names = {"bos_token": "[CLS]", "eos_token": "[SEP]", "unk_token": "[UNK]"}
+    pair = {"llama": "[CLS] $A $B", "roberta": "[CLS] $A [SEP] [SEP] $B [SEP]"}
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=template, pair=pair.get(kind, "[CLS] $A [SEP] $B:1 [SEP]:1"), special_tokens=ids
+    )
+    names: dict[str, Any] = {"bos_token": "[CLS]", "eos_token": "[SEP]", "unk_token": "[UNK]"}
+    if kind in ("bert", "roberta"):  # of which RoBERTa knows only one segment
+        names["model_input_names"] = ["input_ids", "token_type_ids", "attention_mask"]
     if kind != "llama":
         names["pad_token"] = "[PAD]"
     model.save_pretrained(folder)

@@ -21,11 +21,13 @@ from transformers import AutoConfig, DataCollatorWithPadding, PreTrainedModel, P
 from common.atomic import broken_seal, put, room, seal, try_lock
 from extraction.cache import cache_key
 from extraction.features import WAIT_SECONDS
+from extraction.splits import texts_of
 from fusion_model.backbones import Backbone
 from fusion_model.encoder import BackboneEncoder
 from fusion_model.head import FineTunedHead
 from fusion_model.modeling_fusion import FusionOutput
 from fusion_model.pooling import pool_slots
+from fusion_model.tokens import has_segments
 
 from .arguments import RecipeArguments
 from .checkpoints import SealCheckpoints, train_or_resume
@@ -68,11 +70,16 @@ class EndToEnd(nn.Module):
         self.loss_function = None
 
     def forward(
-        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, labels: torch.Tensor | None = None
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        labels: torch.Tensor | None = None,
+        token_type_ids: torch.Tensor | None = None,
     ) -> FusionOutput:
-        """Token ids and mask `(batch, tokens)` to logits `(batch, num_labels)`, and with labels the loss."""
+        """Token ids, mask and segments `(batch, tokens)` to logits `(batch, num_labels)`, and with labels the loss."""
+        segments = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
         hidden_states = self.model(
-            input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True
+            input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True, **segments
         ).hidden_states
         mask = attention_mask.bool()
         states = [state.float() for state in hidden_states]
@@ -87,7 +94,7 @@ class Task:
     """What backbones are fine-tuned on.
 
     Args:
-        data: Splits with the column `text`.
+        data: Splits with the column `text`, and `text_pair` for pairs.
         labels: For each split class ids `(rows,)` or 0/1 `(rows, num_labels)`.
         num_labels: Number of labels.
         options: The run's arguments, of which those of `HARDWARE` and the heads' loss are used.
@@ -109,7 +116,7 @@ class Task:
             precision=[trainer.bf16, trainer.fp16],
             processes=self.options.world_size,
             num_labels=self.num_labels,
-            texts={name: cache_key(self.data[name]["text"][:], backbone, cpu) for name in ("train", "validation")},
+            texts={name: cache_key(texts_of(self.data[name]), backbone, cpu) for name in ("train", "validation")},
             labels={name: hashlib.sha256(self.labels[name].tobytes()).hexdigest() for name in ("train", "validation")},
         )
 
@@ -235,11 +242,10 @@ def _train(
     pad = DataCollatorWithPadding(tokenizer, return_tensors="pt")
 
     def collate(rows: list[dict]) -> dict[str, torch.Tensor]:
-        batch = pad([{"input_ids": row["input_ids"]} for row in rows])
+        batch = pad([{name: row[name] for name in ("input_ids", "token_type_ids") if name in row} for row in rows])
         target = np.asarray([row["labels"] for row in rows])
         return {
-            "input_ids": batch["input_ids"],
-            "attention_mask": batch["attention_mask"],
+            **batch,
             "labels": torch.from_numpy(target.astype(np.float32 if multi_label else np.int64)),
         }
 
@@ -281,13 +287,13 @@ def _trainer_arguments(task: Task, block: Finetune, seed: int, folder: Path) -> 
 
 
 def _tokenized(split: datasets.Dataset, labels: np.ndarray, encoder: BackboneEncoder) -> datasets.Dataset:
-    """Columns `input_ids`, `length`, `labels`; tokens as the encoder reads them."""
+    """Columns `input_ids`, `length`, `labels`, and segments of pairs; tokens as the encoder reads them."""
+    segmented = "text_pair" in split.column_names and has_segments(encoder.tokenizer, encoder.model)
 
     def encode(batch: dict) -> dict:
-        ids = encoder.tokenize(batch["text"])
-        return {"input_ids": ids, "length": [len(i) for i in ids]}
+        ids, segments = encoder.tokenize_segments(texts_of(batch))
+        kinds = {"token_type_ids": segments or [[0] * len(row) for row in ids]} if segmented else {}
+        return {"input_ids": ids, **kinds, "length": [len(row) for row in ids]}
 
-    tokens = split.select_columns(["text"]).map(
-        encode, batched=True, remove_columns=["text"], load_from_cache_file=False
-    )
+    tokens = split.map(encode, batched=True, remove_columns=split.column_names, load_from_cache_file=False)
     return tokens.add_column("labels", labels.astype(np.int8 if labels.ndim == 2 else np.int64).tolist())

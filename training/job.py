@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from common.atomic import broken_seal, put, room, seal, sync, try_lock, write_json
+from extraction.splits import texts_of
 from fusion_model import FusionConfig
 from fusion_model.file_modes import check_readable
 
@@ -212,8 +213,9 @@ def _describe(arguments: Arguments, data: DatasetDict, labels: dict[str, np.ndar
     }
     content = xxhash.xxh3_128()
     for name in sorted(data):
-        for text in data[name]["text"][:]:
-            content.update(text.encode("utf-8", "replace") + b"\0")
+        for text in texts_of(data[name]):
+            parts = (text,) if isinstance(text, str) else text
+            content.update(b"\1".join(part.encode("utf-8", "replace") for part in parts) + b"\0")
         content.update(np.ascontiguousarray(labels[name]).tobytes())
     return described | {
         "backbones": [backbone.to_dict() for backbone in arguments.backbones],

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from datasets import Dataset
 
+from extraction.splits import texts_of
 from fusion_model import FusionForSequenceClassification
 
 PARITY_TEXTS = 64
@@ -39,7 +40,7 @@ def check_parity(folder: Path, split: Dataset, logits: np.ndarray, device: torch
     """
     model = FusionForSequenceClassification.from_pretrained(folder).to(device)
     rows = np.unique(np.linspace(0, len(split) - 1, min(PARITY_TEXTS, len(split))).astype(int))
-    served = model.logits(split.select(rows)["text"][:]).numpy() * model.config.temperature
+    served = model.logits(texts_of(split.select(rows))).numpy() * model.config.temperature
     difference = float(np.abs(served - logits[rows]).max())
     tolerances = TOLERANCES["cpu" if device.type == "cpu" else "cuda"]
     tolerance = max(

@@ -7,6 +7,7 @@ import torch
 from datasets import DatasetDict
 
 from extraction.features import default_cache_dir, extract, pin
+from extraction.reading import LoadedData
 from extraction.splits import label_names
 from fusion_model import Backbone, BackboneEncoder, FusionForSequenceClassification
 from fusion_model.tfidf import TfidfBranch
@@ -46,7 +47,7 @@ class Material:
         prior: What is known before any text is read.
     """
 
-    data: DatasetDict
+    data: LoadedData
     labels: dict[str, np.ndarray]
     label_names: list[str]
     feeds: dict[str, FeatureDataset]
@@ -103,6 +104,7 @@ def train_run(arguments: Arguments, material: Material, job: Job, seed: int) -> 
     feeds = material.feeds
     backbones, tuned_heads = _tune_backbones(arguments, material, seed)
     config = build_config(arguments, backbones, material.label_names, material.multi_label)
+    config.text_columns = material.data.reading.text_columns
     model = seeded_model(seed, config, feeds["train"].columns, material.tfidf, tuned_heads, material.prior)
     if config.frozen and not job.take_finished(model, seed):
         train_head(model, feeds["train"], feeds["validation"], arguments, seed, job.run_folder(seed))

@@ -2,6 +2,7 @@
 
 import warnings
 from array import array
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from sklearn.feature_extraction.text import TfidfTransformer
 from torch.nn import functional as F
 
 from fusion_model.terms import SEPARATOR, WORD, pieces_of_word
+from fusion_model.texts import Text, joined
 from fusion_model.tfidf import TfidfBranch
 
 # A term must occur in so many training texts.
@@ -18,11 +20,11 @@ MIN_PIECE_TEXTS = 5
 ITERATIONS = 60
 
 
-def fit_tfidf(texts: list[str], labels: np.ndarray, num_labels: int, c: float) -> TfidfBranch:
+def fit_tfidf(texts: Sequence[Text], labels: np.ndarray, num_labels: int, c: float) -> TfidfBranch:
     """Fit a TF-IDF branch on the training set.
 
     Args:
-        texts: Training texts.
+        texts: Training texts; of a pair both are read as one.
         labels: Class ids `(rows,)`, or 0/1 `(rows, num_labels)`.
         num_labels: Number of labels.
         c: Inverse regularisation, as scikit-learn's `C`.
@@ -33,7 +35,7 @@ def fit_tfidf(texts: list[str], labels: np.ndarray, num_labels: int, c: float) -
     Raises:
         ValueError: no word, or no piece of a word, occurs in enough texts.
     """
-    blocks = [_common(terms, counts, minimum) for terms, counts, minimum in _counted(texts)]
+    blocks = [_common(terms, counts, minimum) for terms, counts, minimum in _counted([joined(text) for text in texts])]
     terms = [term for names, _ in blocks for term in names]
     if not all(names for names, _ in blocks):
         raise ValueError(

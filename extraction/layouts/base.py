@@ -13,7 +13,7 @@ class Wanted:
     """What the user said about the columns; None where nothing was said.
 
     Args:
-        text_column: The text column.
+        text_column: The text column, or two separated by a comma for pairs of texts.
         label_column: The label column, or several, separated by commas.
         label_separator: What separates several names in one string, "" for nothing.
         label_mode: See [`extraction.sources.load_source`].
@@ -40,6 +40,8 @@ class Taken:
         used: Columns that were used; the others are named as not used.
         names: Names of the labels that are known beforehand, in the order of their ids.
         similar: Columns that would have fitted as well.
+        seconds: The second texts of pairs, a cell for each row; None where texts are read alone.
+        text_columns: The two columns of pairs.
     """
 
     texts: list
@@ -50,6 +52,8 @@ class Taken:
     used: set[str]
     names: list[str] = field(default_factory=list)
     similar: list[str] = field(default_factory=list)
+    seconds: list | None = None
+    text_columns: list[str] | None = None
 
 
 class Layout(Protocol):

@@ -29,6 +29,12 @@ class Table:
         """Names of train's columns, then those that only other splits have."""
         return list(dict.fromkeys(name for split in self.splits.values() for name in split.column_names))
 
+    def without(self, column: str) -> "Table":
+        """The same rows without one of the columns."""
+        kept = {name: split.select_columns([c for c in split.column_names if c != column])
+                for name, split in self.splits.items()}  # fmt: skip
+        return Table(DatasetDict(kept), self.source)
+
     @property
     def num_rows(self) -> int:
         """Rows of all splits together."""

@@ -14,6 +14,7 @@ from fusion_model import Backbone, BackboneEncoder, FusionForSequenceClassificat
 from fusion_model.head import combine_logits
 from fusion_model.pooling import pool_slots
 from fusion_model.tfidf import TfidfBranch, weigh
+from fusion_model.tokens import has_segments
 
 # Encoders whose export is tested. Others may work, and are refused until somebody has looked.
 ARCHITECTURES = ("bert", "distilbert", "roberta")
@@ -41,23 +42,26 @@ class Classifier(nn.Module):
         super().__init__()
         self.config = model.config
         self.model = model.float().eval()
+        self.parts = {one.name: parts_of(model, one) for one in model.config.backbones}
         self.backbones = nn.ModuleDict({one.name: load_backbone(model, one) for one in model.config.backbones})
 
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
         """Classify.
 
         Args:
-            inputs: For each backbone token ids and a mask of real tokens, int64 `(batch, tokens)`; where there is none,
-                one input `(batch,)`, of which only the length is read; then, with a lexical channel, rows, counts and
-                bags of the terms as `fusion_model.terms.TermCounter.count` gives them, int64 `(terms,)`.
+            inputs: For each backbone token ids, a mask of real tokens and, where a model of pairs has a backbone that
+                is told which text a token is of, segments, int64 `(batch, tokens)`; without a backbone, one input
+                `(batch,)`, of which only the length is read; then, with a TF-IDF branch, rows, counts and bags of the
+                terms as `fusion_model.terms.TermCounter.count` gives them, int64 `(terms,)`.
 
         Returns:
             Float32 logits `(batch, num_labels)`, as `FusionForSequenceClassification.logits` gives them.
         """
         features = {}
-        for number, backbone in enumerate(self.config.backbones):
-            ids, mask = inputs[2 * number], inputs[2 * number + 1]
-            features[backbone.name] = self._read(backbone, ids, mask)
+        rest = iter(inputs)
+        for backbone in self.config.backbones:
+            given = {part: next(rest) for part in self.parts[backbone.name]}
+            features[backbone.name] = self._read(backbone, given)
         tuned = [head(features.pop(name)) for name, head in self.model.tuned_heads.items()]
         for name, layer in self.model.standardise.items():
             # Written out: the layer's own forward works in place, row block by row block.
@@ -66,9 +70,10 @@ class Classifier(nn.Module):
         tfidf = self._tfidf(inputs[0].shape[0], *inputs[-3:]) if self.model.lexical is not None else None
         return combine_logits(heads, tuned, tfidf, self.config)
 
-    def _read(self, backbone: Backbone, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def _read(self, backbone: Backbone, given: dict[str, torch.Tensor]) -> torch.Tensor:
         """Features `(batch, slots * hidden_size)` of one backbone."""
-        outputs = self.backbones[backbone.name](input_ids=ids, attention_mask=mask, output_hidden_states=True)
+        outputs = self.backbones[backbone.name](**given, output_hidden_states=True)
+        mask = given["attention_mask"]
         return pool_slots(outputs.hidden_states, backbone.layers, backbone.pooling, mask.bool(), mask.sum(dim=1))
 
     def _tfidf(self, batch: int, rows: torch.Tensor, counts: torch.Tensor, bags: torch.Tensor) -> torch.Tensor:
@@ -95,9 +100,20 @@ def load_backbone(model: FusionForSequenceClassification, backbone: Backbone) ->
     return encoder.model
 
 
+def reads_segments(model: FusionForSequenceClassification, backbone: Backbone) -> bool:
+    """Whether a backbone of an export is told which text of a pair each token is of."""
+    encoder = model.encoder(backbone.name)
+    return model.config.text_columns is not None and has_segments(encoder.tokenizer, encoder.model)
+
+
+def parts_of(model: FusionForSequenceClassification, backbone: Backbone) -> tuple[str, ...]:
+    """What a backbone is given, in order."""
+    return ("input_ids", "attention_mask", "token_type_ids")[: 2 + reads_segments(model, backbone)]
+
+
 def input_names(model: FusionForSequenceClassification) -> list[str]:
     """Names of the graph's inputs, in order."""
-    names = [f"{one.name}_{part}" for one in model.config.backbones for part in ("input_ids", "attention_mask")]
+    names = [f"{one.name}_{part}" for one in model.config.backbones for part in parts_of(model, one)]
     return (names or ["texts"]) + list(TERMS if model.lexical is not None else ())
 
 
@@ -118,8 +134,9 @@ def write_graph(model: FusionForSequenceClassification, file: Path) -> None:
     for backbone in model.config.backbones:
         tokens = Dim(f"{backbone.name}_tokens", max=backbone.max_length)
         mask = torch.ones(EXAMPLE_BATCH, min(EXAMPLE_TOKENS, backbone.max_length), dtype=torch.long)
-        example += [mask, mask.clone()]
-        shapes += [{0: batch, 1: tokens}] * 2
+        inputs = classifier.parts[backbone.name]
+        example += [mask.clone() for _ in inputs]
+        shapes += [{0: batch, 1: tokens}] * len(inputs)
     if not example:
         example, shapes = [torch.zeros(EXAMPLE_BATCH, dtype=torch.long)], [{0: batch}]
     if model.lexical is not None:
@@ -155,4 +172,4 @@ def write_graph(model: FusionForSequenceClassification, file: Path) -> None:
     onnx.save(written, file)
 
 
-__all__ = ["ExportError", "input_names", "write_graph"]
+__all__ = ["ExportError", "input_names", "reads_segments", "write_graph"]

@@ -6,6 +6,9 @@ From elsewhere, with this folder on `sys.path`:
 
     from predict import Classifier
     Classifier("this folder").predict(["ugh, this again", "thank you so much"])
+
+A model of pairs, such as premise and hypothesis, also takes `("How was it?", "thank you so much")`, or a dict with
+`text` and `text_pair`.
 """
 
 import json
@@ -16,8 +19,9 @@ from types import SimpleNamespace
 import numpy as np
 import onnxruntime
 from buckets import bucket_by_length
-from predictions import check_choice, check_texts, probabilities, rank
+from predictions import check_choice, probabilities, rank
 from terms import TermCounter
+from texts import Text, check_texts, joined
 from tokenizers import Tokenizer
 
 # Tokens that are read together: more does not run faster on a CPU, and the lexical sums take its square in memory.
@@ -50,44 +54,55 @@ class Classifier:
         providers = ["CPUExecutionProvider"]
         self.session = onnxruntime.InferenceSession(str(folder / "model.onnx"), options, providers=providers)
 
-    def logits(self, texts: list[str]) -> np.ndarray:
+    def logits(self, texts: list[Text]) -> np.ndarray:
         """Logits of raw texts.
 
         Args:
-            texts: Any number of strings; what exceeds a backbone's `max_length` is cut off.
+            texts: Any number of strings, and of pairs if the model was trained on pairs; what exceeds a backbone's
+                `max_length` is cut off, of a pair the end of the longer text.
 
         Returns:
             Float32 array `(len(texts), num_labels)`.
 
         Raises:
-            ValueError: an input is not a string.
+            ValueError: an input is not a text, or a pair and the model was trained on single texts.
         """
-        texts = check_texts(texts)
-        ids = [
-            [encoded.ids or [backbone["stand_in"]] for encoded in tokenizer.encode_batch(texts)]
-            for backbone, tokenizer in zip(self.config.backbones, self.tokenizers, strict=True)
-        ]
-        logits = np.empty((len(texts), len(self.config.labels)), np.float32)
+        columns = getattr(self.config, "text_columns", None)
+        checked = check_texts(texts, columns=columns)
+        pair = None if columns else next((row for row, text in enumerate(checked) if not isinstance(text, str)), None)
+        if pair is not None:
+            raise ValueError(
+                f"Input {pair} is a pair, and this export reads single texts, as '{self.config.exported_from}' was "
+                "trained on them. Give the two as one text, or export a model that was trained on pairs."
+            )
+        ids, segments = [], []
+        for backbone, tokenizer in zip(self.config.backbones, self.tokenizers, strict=True):
+            encoded = tokenizer.encode_batch(checked)
+            ids.append([one.ids or [backbone["stand_in"]] for one in encoded])
+            segments.append([one.type_ids or [0] for one in encoded] if backbone.get("segments") else None)
+        logits = np.empty((len(checked), len(self.config.labels)), np.float32)
         # Without a backbone nothing is tokenized, and a text counts as about a token for four characters.
-        lengths = [len(row) for row in ids[0]] if ids else [len(text) // 4 + 1 for text in texts]
+        lengths = [len(row) for row in ids[0]] if ids else [len(joined(text)) // 4 + 1 for text in checked]
         for batch in bucket_by_length(lengths, BATCH_TOKENS, padded=not ids):
-            inputs = {} if ids else {"texts": np.zeros(len(batch), np.int64)}
-            for backbone, rows in zip(self.config.backbones, ids, strict=True):
-                inputs |= padded(backbone["name"], [rows[row] for row in batch])
+            inputs: dict[str, np.ndarray] = {} if ids else {"texts": np.zeros(len(batch), np.int64)}
+            for backbone, rows, kinds in zip(self.config.backbones, ids, segments, strict=True):
+                inputs |= padded(
+                    backbone["name"], [rows[row] for row in batch], kinds and [kinds[row] for row in batch]
+                )
             if self.counter is not None:
-                terms = self.counter.count([texts[row] for row in batch])
+                terms = self.counter.count([joined(checked[row]) for row in batch])
                 names = ("term_rows", "term_counts", "term_bags")
                 inputs |= dict(zip(names, terms, strict=True))
             logits[batch] = self.session.run(None, inputs)[0]
         return logits
 
     def predict(
-        self, texts: list[str], top_k: int | str | None = "predicted", threshold: float | None = None
+        self, texts: list[Text], top_k: int | str | None = "predicted", threshold: float | None = None
     ) -> list[list[dict]]:
         """Emotions of raw texts, as the model's own `predict` gives them.
 
         Args:
-            texts: Any number of strings.
+            texts: See `logits`.
             top_k: "predicted" for the labels that the model predicts, by each label's own threshold; a number for so
                 many best labels; None for all labels.
             threshold: One probability to use in place of the labels' own thresholds.
@@ -96,23 +111,24 @@ class Classifier:
             For each text a list of `{"label": str, "score": float}`, highest score first; "predicted" may be empty.
 
         Raises:
-            ValueError: an input is not a string, or a parameter is out of range.
+            ValueError: an input is not a text, or a parameter is out of range.
         """
         check_choice(top_k, threshold)
         return [rank(row, self.config, top_k, threshold) for row in self.probabilities(texts)]
 
-    def probabilities(self, texts: list[str]) -> np.ndarray:
+    def probabilities(self, texts: list[Text]) -> np.ndarray:
         """Sigmoid for several labels a text, softmax for one: `(len(texts), num_labels)`."""
         return probabilities(self.logits(texts), self.config.problem_type == "multi_label_classification")
 
 
-def padded(name: str, ids: list[list[int]]) -> dict[str, np.ndarray]:
-    """A backbone's two inputs, int64 `(batch, tokens)` each."""
+def padded(name: str, ids: list[list[int]], segments: list[list[int]] | None) -> dict[str, np.ndarray]:
+    """A backbone's two or three inputs, int64 `(batch, tokens)` each."""
     longest = max(map(len, ids))
-    mask = np.array([[1] * len(row) + [0] * (longest - len(row)) for row in ids], np.int64)
+    parts = {"input_ids": ids, "attention_mask": [[1] * len(row) for row in ids], "token_type_ids": segments}
     return {
-        f"{name}_input_ids": np.array([row + [0] * (longest - len(row)) for row in ids], np.int64),
-        f"{name}_attention_mask": mask,
+        f"{name}_{part}": np.array([row + [0] * (longest - len(row)) for row in rows], np.int64)
+        for part, rows in parts.items()
+        if rows is not None
     }
 
 

@@ -133,7 +133,7 @@ def test_a_batch_that_memory_does_not_hold_is_read_in_halves_and_later_ones_are_
     encoder = encoder_of(tiny_bert)
     expected, forward, sizes = encoder.encode(texts), BackboneEncoder._forward, []
 
-    def limited(self, token_ids):
+    def limited(self, token_ids, segments=None):
         sizes.append(len(token_ids))
         if len(token_ids) > limit:
             raise torch.OutOfMemoryError("CUDA out of memory.")

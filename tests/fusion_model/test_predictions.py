@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from fusion_model import FusionConfig
-from fusion_model.predictions import check_texts, probabilities, rank
+from fusion_model.predictions import probabilities, rank
+from fusion_model.texts import check_texts
 
 LABELS = {0: "joy", 1: "anger", 2: "fear"}
 SCORES = torch.tensor([0.2, 0.7, 0.45])
