@@ -2,6 +2,7 @@
 
 python app.py --model FOLDER_OR_ID
 python app.py                          # MODEL_ID, else the newest local model, else one trained on the sample
+python app.py --mcp                    # also a server of tools for language models (GRADIO_MCP_SERVER=True in a Space)
 """
 
 import os
@@ -38,6 +39,7 @@ from demo.many_texts import ManyTexts
 from demo.one_text import OneText
 from demo.own_host import without_proxies
 from demo.reader import Shelf
+from demo.tools import check_package, serve_tools
 
 STYLE = Path(__file__).parent / "demo" / "style.css"
 # Requests that are worked on at a time; those that wait together are read together.
@@ -162,6 +164,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         default=os.environ.get("COMPARE_MODELS", "").split(),
         help="Models that can be compared with it: folders or Hub ids, with @revision if wanted.",
     )
+    parser.add_argument(
+        "--mcp",
+        action="store_true",
+        default=os.environ.get("GRADIO_MCP_SERVER", "").lower() == "true",
+        help="Also serve classify, classify_many and explain as tools of language models (MCP).",
+    )
     parser.add_argument("--host", default=None, help="Address to listen on (127.0.0.1; a Space sets its own).")
     parser.add_argument("--port", type=int, default=None, help="Port to listen on (the first free one from 7860 on).")
     return parser.parse_args(arguments)
@@ -177,6 +185,8 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that what is temporary is removed
     try:
         waiting.check_port()
+        if options.mcp:
+            check_package()
         model = main_model(options.model, waiting)
         shelf = Shelf(model, comparable(model, options.compare))
     except (ValueError, OSError) as error:
@@ -187,7 +197,9 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="emotions-") as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder  # uploads and results go when the demo goes
         page = build_page(shelf, Path(folder))
-        launch(page, server_name=options.host, server_port=waiting.port)
+        launch(page, server_name=options.host, server_port=waiting.port, mcp_server=options.mcp)
+        if options.mcp:
+            serve_tools(page, AT_A_TIME, MOST_WAITING)
         page.block_thread()
     return 0
 

@@ -8,7 +8,7 @@ import gradio as gr
 
 from .about import about
 from .answers import answer, as_json
-from .explain import explain
+from .explain import explain as leave_out_in_turn
 from .limits import RefusalError, check_text, check_texts, check_threshold, check_top_k
 from .reader import Shelf
 
@@ -35,13 +35,31 @@ def add_endpoints(shelf: Shelf) -> None:
     reader = shelf.main
 
     def classify(text: str, threshold: float | None = None, top_k: int | None = None) -> dict:
-        """Emotions of one text, best first; `named` are those that reach their threshold."""
+        """Emotions of one text, best first; `named` are those that reach their threshold.
+
+        Args:
+            text: A sentence or a short paragraph, up to 5,000 characters.
+            threshold: Probability from 0 to 1 that names an emotion; left out, each emotion has its own.
+            top_k: How many emotions to list, from 1 on; left out, all of them.
+
+        Returns:
+            {"text", "named": [label], "emotions": [{"label", "score", "threshold", "named"}]}, scores from 0 to 1
+        """
         text, threshold, top_k = check_text(text), check_threshold(threshold), check_top_k(top_k)
         emotions = answer(reader, reader.scores([text])[0], threshold)
         return {"text": text, "named": [e.label for e in emotions if e.named], "emotions": as_json(emotions, top_k)}
 
     def classify_many(texts: list[str], threshold: float | None = None, top_k: int | None = None) -> list[dict]:
-        """Emotions of up to 10,000 texts, in their order; a text without any characters has none."""
+        """Emotions of up to 10,000 texts, in their order; a text without any characters has none.
+
+        Args:
+            texts: The texts, each up to 5,000 characters.
+            threshold: Probability from 0 to 1 that names an emotion; left out, each emotion has its own.
+            top_k: How many emotions to list for a text, from 1 on; left out, all of them.
+
+        Returns:
+            a list with {"text", "named": [label], "emotions": [{"label", "score", "threshold", "named"}]} of each text
+        """
         texts, threshold, top_k = check_texts(texts), check_threshold(threshold), check_top_k(top_k)
         answers = []
         for start in range(0, len(texts), 64):
@@ -52,14 +70,22 @@ def add_endpoints(shelf: Shelf) -> None:
                 answers.append({"text": text, "named": named, "emotions": as_json(emotions, top_k)})
         return answers
 
-    def explain_text(text: str, emotion: str | None = None) -> dict:
-        """What each word adds to an emotion's score (the best one's, if none is named), and each part of the model."""
+    def explain(text: str, emotion: str | None = None) -> dict:
+        """What each word adds to an emotion's score (negative: speaks against it), and the score without each part of the model.
+
+        Args:
+            text: A sentence or a short paragraph, up to 5,000 characters.
+            emotion: One of the labels that classify lists; left out, the best one.
+
+        Returns:
+            {"text", "emotion", "score", "words": [{"text", "effect"}], "without": {part: score}}
+        """
         text = check_text(text)
         if emotion is not None and emotion not in reader.labels:
             raise RefusalError(
                 f"There is no emotion '{str(emotion)[:100]}': expected one of {', '.join(reader.labels)}."
             )
-        explanation = explain(reader, text)
+        explanation = leave_out_in_turn(reader, text)
         label = emotion or reader.labels[int(explanation.scores.argmax())]
         place = reader.labels.index(label)
         return {
@@ -97,7 +123,7 @@ def add_endpoints(shelf: Shelf) -> None:
 
     gr.api(_with_sentences(classify), api_name="classify")
     gr.api(_with_sentences(classify_many), api_name="classify_many", concurrency_limit=4)
-    gr.api(_with_sentences(explain_text), api_name="explain")
+    gr.api(_with_sentences(explain), api_name="explain")
     gr.api(_with_sentences(compare), api_name="compare")
     gr.api(_with_sentences(models), api_name="models")
     gr.api(_with_sentences(describe), api_name="about")

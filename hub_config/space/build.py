@@ -13,7 +13,7 @@ from fusion_model import FusionConfig
 from fusion_model.trust import is_hub_id
 
 ROOT = Path(__file__).parents[2]
-REQUIREMENTS = ROOT / "requirements.txt"
+REQUIREMENTS = (ROOT / "requirements.txt", ROOT / "requirements-mcp.txt")
 # What the demo imports, and nothing that only training needs; the pins are the project's own.
 NEEDED = (
     "torch",
@@ -26,15 +26,16 @@ NEEDED = (
     "pyarrow",
     "python-calamine",
     "Jinja2",
+    "mcp",
 )
 
 
 def pins() -> dict[str, str]:
-    """Version of each package that the project asks for, by requirements.txt or, installed, by its metadata."""
-    if REQUIREMENTS.is_file():
-        lines = REQUIREMENTS.read_text(encoding="utf-8").splitlines()
-    else:
-        lines = [line for line in requires("fusion-emotions") or [] if ";" not in line]  # extras have a condition
+    """Version of each package that the project asks for, by requirements*.txt or, installed, by its metadata."""
+    if REQUIREMENTS[0].is_file():
+        lines = [line for file in REQUIREMENTS for line in file.read_text(encoding="utf-8").splitlines()]
+    else:  # extras have a condition
+        lines = [line for line in requires("fusion-emotions") or [] if ";" not in line or "'mcp'" in line.replace('"', "'")]
     return {match[1]: match[2] for line in lines if (match := re.match(r"([\w\-]+)==(\S+)", line))}
 
 
@@ -104,7 +105,7 @@ def _card(config: FusionConfig, model_id: str, model_folder: Path, title: str, c
         license=about_model.get("license"),
         models=[model_id, *compare],
         datasets=about_model.get("datasets"),
-        tags=["emotion", "text-classification"],
+        tags=["emotion", "text-classification", "mcp-server"],
         short_description="The emotions of a text, and the words behind them",
         preload_from_hub=[model_id, *backbones],
     )

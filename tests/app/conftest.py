@@ -100,7 +100,7 @@ def app(models, tmp_path_factory):
     running.process.wait(timeout=20)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def start_app():
     """`start`, for a test that wants a demo of its own."""
     return start
