@@ -71,7 +71,7 @@ def add_endpoints(shelf: Shelf) -> None:
         return answers
 
     def explain(text: str, emotion: str | None = None) -> dict:
-        """What each word adds to an emotion's score (negative: speaks against it), and the score without each part of the model.
+        """What each word adds to an emotion's score (below 0: speaks against it), and the score without each part.
 
         Args:
             text: A sentence or a short paragraph, up to 5,000 characters.

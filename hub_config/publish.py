@@ -23,6 +23,7 @@ from fusion_model.hub import hub_is_reachable
 from .checks import check_card, check_files, files_of
 from .clean_load import TEXTS
 from .errors import PublishError
+from .eval_results import eval_results_files
 from .remote import Change, State, Target, compare, look, sentences, stale, upload
 from .space_upload import publish_space
 
@@ -127,7 +128,8 @@ def prepare(options: TrainingArguments) -> Target:
 def repository_files(
     folder: Path, files: list[Path], repo_id: str, scores: list[dict[str, float]]
 ) -> dict[str, Path | bytes]:
-    """What the repository is to hold: the folder, the card naming the repository, and what an endpoint needs.
+    """What the repository is to hold: the folder, the card naming the repository, its figures as the Hub reads them,
+    and what an endpoint needs.
 
     Args:
         folder: The model folder.
@@ -150,6 +152,7 @@ def repository_files(
         for text, ranked in list(zip(TEXTS, scores, strict=True))[:3]
     ]
     contents["README.md"] = str(card).encode("utf-8")
+    contents |= eval_results_files(card, folder / "metrics.json", repo_id)
     contents["handler.py"] = HERE / "handler.py"
     versions = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["versions"]
     contents["requirements.txt"] = f"transformers=={versions['transformers']}\n".encode()

@@ -35,6 +35,9 @@ def publish_space(
         upload(api, target, state, compare(contents, state), [], f"Show {model_id}")
     with sentences(f"Setting up the Space '{state.repo_id}'", state.repo_id):
         api.add_space_variable(state.repo_id, "MODEL_ID", shown, description="The model that this Space shows.")
+        api.add_space_variable(
+            state.repo_id, "GRADIO_MCP_SERVER", "True", description="Serve its endpoints as tools (MCP)."
+        )
     console.print(f"{constants.ENDPOINT}/spaces/{state.repo_id}", style="bold")
     if target.private:
         console.print(

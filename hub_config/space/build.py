@@ -35,7 +35,9 @@ def pins() -> dict[str, str]:
     if REQUIREMENTS[0].is_file():
         lines = [line for file in REQUIREMENTS for line in file.read_text(encoding="utf-8").splitlines()]
     else:  # extras have a condition
-        lines = [line for line in requires("fusion-emotions") or [] if ";" not in line or "'mcp'" in line.replace('"', "'")]
+        lines = [
+            line for line in requires("fusion-emotions") or [] if ";" not in line or "'mcp'" in line.replace('"', "'")
+        ]
     return {match[1]: match[2] for line in lines if (match := re.match(r"([\w\-]+)==(\S+)", line))}
 
 

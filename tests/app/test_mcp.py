@@ -108,12 +108,16 @@ def test_what_a_tool_does_not_take_is_an_error_with_a_sentence(served):
     ]
     empty, long, missing, threshold, many, emotion, unknown = map(refusal, ask(served, *calls))
     assert empty == "There is nothing to read yet: write a sentence first."
-    assert "5,001" in long and "5,000" in long and "Split it" in long
-    assert "'text'" in missing and "required" in missing
-    assert "threshold is 2" in threshold
-    assert "10,000" in many
-    assert "'bliss'" in emotion and "joy" in emotion
-    assert "'models'" in unknown and "classify_many" in unknown
+    facts = [
+        (long, ["5,001", "5,000", "Split it"]),
+        (missing, ["'text'", "required"]),
+        (threshold, ["threshold is 2"]),
+        (many, ["10,000"]),
+        (emotion, ["'bliss'", "joy"]),
+        (unknown, ["'models'", "classify_many"]),
+    ]
+    for said, expected in facts:
+        assert [fact for fact in expected if fact not in said] == []
     (after,) = ask(served, ("classify", {"text": TEXT}))
     assert not after.isError
 

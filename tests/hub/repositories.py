@@ -2,6 +2,7 @@
 
 import json
 
+import yaml
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -82,6 +83,10 @@ class Repositories(HubCore):
             "library_name": card.get("library_name"),
             "siblings": siblings,
         }
+        if "evalResults" in request.query_params.getlist("expand"):
+            files = [path for path in commit.tree if path.startswith(".eval_results/") and path.endswith(".yaml")]
+            found = [yaml.safe_load((self.store.objects / commit.tree[path].sha256).read_bytes()) for path in files]
+            described["evalResults"] = [{"data": entry} for entries in found for entry in entries]
         if t == "spaces":
             described |= {"sdk": repo.sdk, "runtime": RUNTIME}
         return JSONResponse(described)

@@ -298,6 +298,7 @@ def test_a_dry_run_sends_nothing_and_a_space_goes_up_beside_its_model(hub, clien
     assert "sdk: gradio" in card
     assert "alice/shown" in card
     assert space.variables["MODEL_ID"]["value"] == "alice/shown"
+    assert space.variables["GRADIO_MCP_SERVER"]["value"] == "True"
 
 
 @pytest.mark.slow

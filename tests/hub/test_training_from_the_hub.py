@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import UTC, datetime
 
 import pytest
 from hub.clients import answer
@@ -10,6 +11,18 @@ from hub.datasets_served import empathetic_dialogues, go_emotions
 from tests.standins import standin
 
 SHORT = ["--num_train_epochs", "1", "--min_steps", "0", "--num_runs", "1"]
+# What the Hub's own client makes of the figures: from the file, from the model's page, from the card.
+READ_BACK = """
+import dataclasses, json, sys, yaml
+from huggingface_hub import ModelCard, hf_hub_download, model_info, parse_eval_result_entries
+file = hf_hub_download(sys.argv[1], ".eval_results/go_emotions.yaml")
+(entry,) = parse_eval_result_entries(yaml.safe_load(open(file, encoding="utf-8")))
+(shown,) = model_info(sys.argv[1], expand=["evalResults"]).eval_results
+results = ModelCard.load(sys.argv[1]).data.eval_results
+results = {(one.dataset_split, one.metric_name): one.metric_value for one in results}
+found = {"file": dataclasses.asdict(entry), "shown": dataclasses.asdict(shown), "card": results["test", "Macro F1"]}
+print(json.dumps(found))
+"""
 
 
 @pytest.mark.slow
@@ -35,6 +48,13 @@ def test_train_on_go_emotions_and_push_in_one_command_then_again_without_the_hub
     assert report["dataset"] == "go_emotions"
     card = (hub.app.store.objects / tree["README.md"].sha256).read_text()
     assert "google-research-datasets/go_emotions" in card
+    read_back = answer(client(["-c", READ_BACK, "alice/emotions"], home="stranger", isolated=True))
+    assert read_back["file"] == read_back["shown"]
+    assert read_back["file"]["value"] == read_back["card"] == round(report["test"]["macro_f1"]["mean"], 4)
+    assert read_back["file"]["dataset_id"] == "google-research-datasets/go_emotions"
+    assert read_back["file"]["task_id"] == "text-classification"
+    assert datetime.fromisoformat(read_back["file"]["date"]) <= datetime.now(UTC)
+    assert read_back["file"]["source_url"] == f"{hub.app.url}/alice/emotions/blob/main/metrics.json"
 
     hub.stop()
     began = time.perf_counter()
