@@ -178,7 +178,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """Start the demo and serve until it is stopped; the process's exit status."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for quiet in ("httpx", "mcp"):  # a line for each request
+        logging.getLogger(quiet).setLevel(logging.WARNING)
     options = parse(sys.argv[1:] if arguments is None else arguments)
     share_memory()
     waiting = Waiting(options.host, options.port)

@@ -89,6 +89,8 @@ class FusionConfig(PreTrainedConfig):
         if labels is not None and not (type(labels) is int and 1 <= labels <= MAX_LABELS):
             # Before transformers invents a name for each.
             raise ValueError(f"num_labels is {labels!r}: expected 1 to {MAX_LABELS:,}.")
+        if not isinstance(names := kwargs.get("id2label", self.id2label) or {}, dict):
+            raise ValueError(f"id2label is {names!r:.100}: expected a name for each number, as in {{0: 'joy'}}.")
         self.hidden_sizes = list(self.hidden_sizes)
         # transformers builds a bare config when it compares defaults, so no backbones at all must be possible.
         self.backbones = check_backbones(list(self.backbones))

@@ -228,10 +228,7 @@ def parse(argv: list[str]) -> Arguments:
     backbones = replace_backbones(recipe.backbones, training.backbone)
     finetune = read_blocks(recipe.finetune, training.finetune)
     if not backbones and not training.lexical:
-        raise ValueError(
-            f"--lexical is false, and the recipe '{recipe.name}' has nothing but the TF-IDF branch: leave the flag "
-            "out, or choose a --recipe with backbones."
-        )
+        raise ValueError(f"--lexical is false, and the recipe '{recipe.name}' has no backbone: leave the flag out.")
     if all(backbone.tuned for backbone in backbones):
         _refuse_head_flags(training, recipe)
     return Arguments(
@@ -243,12 +240,10 @@ def _refuse_head_flags(training: RecipeArguments, recipe: Recipe) -> None:
     """Without a frozen backbone no head is trained, and what only a head obeys would be passed over in silence."""
     for one in fields(RecipeArguments):
         if one.name in HEAD_FLAGS and getattr(training, one.name) != one.default:
-            cure = (
-                f"all its backbones are fine-tuned. Set their {HEAD_FLAGS[one.name]} instead, by --finetune "
-                f"{HEAD_FLAGS[one.name]}=…"
-                if recipe.backbones
-                else "it has no backbone. Leave the flag out; --lexical_c is what the TF-IDF branch obeys."
-            )
+            key = HEAD_FLAGS[one.name]
+            cure = f"all its backbones are fine-tuned. Set their {key} instead, by --finetune {key}=…"
+            if not recipe.backbones:
+                cure = "it has no backbone. Leave the flag out; --lexical_c is what the TF-IDF branch obeys."
             raise ValueError(
                 f"--{one.name} is {getattr(training, one.name)}, but the recipe '{recipe.name}' trains no head: {cure}"
             )

