@@ -61,7 +61,7 @@ class ClassifierTrainer(Trainer):
 
 @contextmanager
 def tensorboard_folder(folder: Path) -> Iterator[None]:
-    """Have tensorboard's files in `folder`, as a job's checkpoints go at its end; a folder that the user named stays."""
+    """Have tensorboard's files in `folder`, as checkpoints go at a job's end; a folder that the user named stays."""
     own = TENSORBOARD_FOLDER not in os.environ
     if own:
         os.environ[TENSORBOARD_FOLDER] = str(folder)
