@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -29,6 +31,14 @@ def model(tmp_path_factory) -> Path:
     return small_model(tmp_path_factory.mktemp("model"))
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that other accounts can reach, which those of pytest are not."""
+    with tempfile.TemporaryDirectory(prefix="shared-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
 @pytest.mark.parametrize("task", ["sentiment-analysis", "text-classification", None])
 def test_the_pipeline_is_found_by_both_names_of_its_task_and_by_none(model, task):
     classify = pipeline(task, model=str(model), trust_remote_code=True)
@@ -43,9 +53,8 @@ def test_the_endpoint_takes_truncation_as_other_classifiers_do(model):
     assert handler(asked) == handler({"inputs": "fine", "parameters": {"top_k": 2}})
 
 
-def test_a_lock_of_another_account_is_named_with_a_cure(tmp_path):
-    folder = tmp_path / "cache"
-    folder.mkdir()
+def test_a_lock_of_another_account_is_named_with_a_cure(open_folder):
+    folder = open_folder
     (folder / "a.lock").touch(0o600)
     code = (
         "import os, sys; from common.atomic import try_lock\n"
@@ -55,8 +64,6 @@ def test_a_lock_of_another_account_is_named_with_a_cure(tmp_path):
     )
     if os.geteuid() != 0:
         pytest.skip("only root can be another account")
-    for place in (folder, *folder.parents[:3]):
-        place.chmod(0o755)
     said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert str(folder / "a.lock") in said.stdout, said.stderr
     assert f"chmod -R a+rwX {folder}" in said.stdout
