@@ -111,8 +111,9 @@ class FusionConfig(PreTrainedConfig):
         except (AttributeError, TypeError, LookupError, OverflowError) as error:
             # transformers takes its own fields, such as id2label or dtype, to be of the right kind.
             raise ValueError(f"The config has a field of a wrong kind: {error!s:.200}.") from None
-        if getattr(self, "custom_pipelines", None):
-            self.custom_pipelines = TasksWithAlias(self.custom_pipelines)
+        tasks: Any = getattr(self, "custom_pipelines", None)
+        if isinstance(tasks, dict) and tasks:
+            self.custom_pipelines: dict[str, Any] = TasksWithAlias(tasks)
         self.check()
 
     @property
