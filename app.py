@@ -10,14 +10,17 @@ import os
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 # Memory that stays level under load. Arrow's own allocator keeps pages for each thread that ever used it; a batch of
-# each size and length has oneDNN kernels of its own, of which 1,024 would be kept; gradio keeps a record of each call.
+# each size and length has kernels of its own, of which oneDNN, and torch's wrapper of it, would each keep 1,024;
+# gradio keeps a record of each call.
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
+os.environ.setdefault("LRU_CACHE_CAPACITY", "128")
 os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "100")
 
 import argparse
 import contextlib
 import ctypes
+import io
 import logging
 import signal
 import sys
@@ -28,6 +31,7 @@ from typing import Any
 from demo import about_tab  # isort: skip (first: gradio is imported where no proxy disturbs it)
 import gradio as gr
 from gradio.utils import LRUCache
+from transformers.utils.logging import disable_progress_bar
 
 from demo.compare import Compare
 from demo.endpoints import add_endpoints
@@ -180,6 +184,10 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     for quiet in ("httpx", "mcp"):  # a line for each request
         logging.getLogger(quiet).setLevel(logging.WARNING)
+    disable_progress_bar()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a line is seen at once, in a file or a pipe, too
+            stream.reconfigure(line_buffering=True)
     options = parse(sys.argv[1:] if arguments is None else arguments)
     share_memory()
     waiting = Waiting(options.host, options.port)

@@ -19,7 +19,7 @@ import torch
 from tqdm.auto import tqdm
 
 from common.atomic import try_lock
-from common.command import check_flags, end_with_status
+from common.command import check_flags, end_with_status, program
 from fusion_model.predictions import check_choice
 from labelling.copies import COPIES
 from labelling.corpus import Corpus, open_corpus
@@ -40,7 +40,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
         ValueError: a value is out of range.
         SystemExit: a flag is wrong; what is right is printed.
     """
-    parser = argparse.ArgumentParser(prog="label.py", description=(__doc__ or "").splitlines()[0], allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        prog=program("label.py"), description=(__doc__ or "").splitlines()[0], allow_abbrev=False
+    )
     parser.add_argument("--model", required=True, help="Model folder or Hub id (user/model@v1 for a revision).")
     parser.add_argument("--input", required=True, help="A file of any kind that train.py reads, a folder of "
                         "them, a pattern, or file.db::table.")  # fmt: skip

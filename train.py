@@ -20,6 +20,7 @@ from rich.console import Console
 from transformers.utils.logging import disable_progress_bar
 
 from common.command import end_with_status
+from common.memory import keep_few_kernels
 from extraction.reading import LoadedData
 from extraction.splits import is_multi_label, label_matrix, label_names, texts_of
 from hub_config.card import write_card
@@ -35,6 +36,7 @@ from training.prior import fit_prior
 from training.report import commit, show_results, summarise, versions, write_metrics
 from training.run import Material, Run, extract_all, train_run
 from training.tfidf import fit_tfidf
+from training.trainer import tensorboard_folder
 
 console = Console()
 KEPT = "features, finished seeds and fine-tuning's checkpoints are kept; the same command with --resume goes on."
@@ -67,6 +69,12 @@ def main(argv: list[str] | None = None) -> Path:
     print(f"{arguments.data.dataset}: {sizes} texts, {len(names)} labels, {kind}")
     print(data.reading)
 
+    batch, rows = arguments.training.per_device_train_batch_size, len(data["train"])
+    if arguments.training.dataloader_drop_last and rows < batch:
+        raise ValueError(
+            f"--dataloader_drop_last leaves nothing to train on: {rows:,} rows are less than a batch of {batch:,}. "
+            "Leave it out, or lower --per_device_train_batch_size."
+        )
     labels = {
         name: label_matrix(split, len(names)) if multi_label else np.asarray(split["labels"][:])
         for name, split in data.items()
@@ -94,7 +102,8 @@ def main(argv: list[str] | None = None) -> Path:
         for number in range(arguments.training.num_runs):
             seed = arguments.training.seed + number
             print(f"run {number + 1} of {arguments.training.num_runs}, seed {seed}")
-            runs.append(train_run(arguments, material, job, seed))
+            with tensorboard_folder(folder / "runs" / str(seed)):
+                runs.append(train_run(arguments, material, job, seed))
         trained = time.perf_counter()
         key = "macro_f1" if multi_label else "accuracy"
         best = max(runs, key=lambda run: run.validation.get(f"cross_fitted_{key}", run.validation[key]))
@@ -185,8 +194,11 @@ def run(argv: list[str] | None = None) -> int:
     logging.basicConfig(level=level, format="%(message)s", stream=sys.stdout)
     for name in ("httpx", "datasets", "transformers", "evaluate", "matplotlib", "accelerate"):
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    # It warns that checkpoints have the same time, as those of a head follow each other within a second.
+    logging.getLogger("transformers.trainer_utils").setLevel(logging.ERROR)
     datasets.disable_progress_bars()
     disable_progress_bar()
+    keep_few_kernels()
     with nullcontext() if main_process else redirect_stdout(io.StringIO()):
         return end_with_status(
             main,

@@ -154,6 +154,7 @@ def try_lock(file: Path) -> Iterator[bool]:
         Whether the lock is held.
 
     Raises:
+        PermissionError: the lock is another account's, or the folder is.
         OSError: the file system has no locks.
     """
     lock = FileLock(file, timeout=0, fallback_to_soft=False)
@@ -162,6 +163,12 @@ def try_lock(file: Path) -> Iterator[bool]:
     except Timeout:
         yield False
         return
+    except PermissionError:
+        raise PermissionError(
+            f"'{file}' may not be written by this account (permission denied), as another account made it or its "
+            f"folder. Its owner can allow it with `chmod -R a+rwX {file.parent}` (g+rwX for a group), or give a "
+            "--cache_dir or --output_dir of your own."
+        ) from None
     except OSError as error:
         if error.errno not in NO_LOCKS:
             raise
@@ -173,6 +180,23 @@ def try_lock(file: Path) -> Iterator[bool]:
         yield True
     finally:
         lock.release()
+
+
+def make_cache_folder(folder: Path) -> None:
+    """Make a folder of the cache, if it is missing.
+
+    Raises:
+        OSError: this account may not, or the place is none for folders; the message names `--cache_dir`.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if error.errno in FULL:
+            raise
+        raise OSError(
+            f"The cache folder '{folder}' cannot be made ({error.strerror}). Give a --cache_dir that this account may "
+            "write in, or set HF_HOME to such a folder."
+        ) from None
 
 
 @contextmanager
@@ -216,6 +240,7 @@ __all__ = [
     "altered",
     "broken_seal",
     "checksum",
+    "make_cache_folder",
     "put",
     "record",
     "room",

@@ -1,6 +1,7 @@
 """How a command begins and ends: flags, errors as a sentence, signals within two seconds, exit statuses."""
 
 import argparse
+import io
 import logging
 import os
 import signal
@@ -8,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -42,6 +44,19 @@ def check_flags(parser: argparse.ArgumentParser, argv: list[str]) -> None:
             parser.exit(2, f"{parser.prog}: error: there is no flag '{flag}'.{hint}\n")
 
 
+def program(otherwise: str) -> str:
+    """Name a program as it was typed: an installed command by its own name, else `otherwise`, as `python -m …`."""
+    name = Path(sys.argv[0]).stem
+    return name if name.startswith("fusion-") else otherwise
+
+
+def buffer_lines() -> None:
+    """Let each printed line be seen at once, also where the output goes to a file or a pipe."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True)
+
+
 def end_with_status(command: Callable[..., Any], *args: Any, advice: str) -> int:
     """Run a command and turn the ways it can end into a sentence and an exit status.
 
@@ -53,6 +68,7 @@ def end_with_status(command: Callable[..., Any], *args: Any, advice: str) -> int
     Returns:
         0, 1 after an error, 130 after Ctrl-C, 143 after SIGTERM.
     """
+    buffer_lines()
     try:
         with _signals_raise(advice):
             command(*args)

@@ -12,7 +12,7 @@ from .reader import Reader
 HEADLINE = {
     "macro_f1": "macro F1",
     "micro_f1": "micro F1",
-    "accuracy": "exact match",
+    "accuracy": "accuracy",
     "mean_average_precision": "mean average precision",
     "calibration_error": "calibration error",
 }
@@ -77,7 +77,7 @@ def about(reader: Reader) -> About:
         licence=licence,
         facts=_facts(reader, report),
         split=split,
-        headline={title: _figure(figures[key]) for key, title in HEADLINE.items() if key in figures},
+        headline={title: _figure(figures[key]) for key, title in _headline(reader).items() if key in figures},
         by_label=_by_label(reader, figures.get("per_label", {})),
         pictures={
             title: str(folder / "figures" / name)
@@ -87,6 +87,11 @@ def about(reader: Reader) -> About:
         card=card,
         limits=_section(card, "Limits"),
     )
+
+
+def _headline(reader: Reader) -> dict[str, str]:
+    """Titles of the figures; accuracy over several labels asks that all of them are right."""
+    return HEADLINE | ({"accuracy": "exact match"} if reader.multi_label else {})
 
 
 def _figure(value: dict) -> str:

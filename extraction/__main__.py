@@ -17,7 +17,7 @@ from accelerate import PartialState
 from transformers import HfArgumentParser
 from transformers.utils.logging import disable_progress_bar
 
-from common.command import check_flags, end_with_status
+from common.command import check_flags, end_with_status, program
 from common.recipes import DEFAULT_RECIPE, find_recipe
 from fusion_model.backbones import Backbone
 from fusion_model.encoder import BackboneEncoder
@@ -60,7 +60,7 @@ def parse(argv: list[str]) -> tuple[DataArguments, ExtractionArguments, list[Bac
     parser = HfArgumentParser(
         [DataArguments, ExtractionArguments],  # type: ignore[list-item]
         description="Computes and caches the features of a data set's texts, for train.py to find.",
-        prog="python -m extraction",
+        prog=program("python -m extraction"),
         allow_abbrev=False,
     )
     known = {f.name for cls in (DataArguments, ExtractionArguments) for f in fields(cls)}

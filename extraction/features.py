@@ -17,7 +17,7 @@ from huggingface_hub import resolve_revision
 from tqdm.auto import tqdm
 from transformers import AutoConfig
 
-from common.atomic import put, room, try_lock
+from common.atomic import make_cache_folder, put, room, try_lock
 from common.memory import give_back, keep_few_kernels
 from fusion_model.backbones import Backbone
 from fusion_model.encoder import BackboneEncoder
@@ -106,7 +106,7 @@ def extract(
             f"{found.folder}"
         )
     else:
-        found.folder.mkdir(parents=True, exist_ok=True)
+        make_cache_folder(found.folder)
         keep_few_kernels()
         encoder = encoder or BackboneEncoder(backbone, device=device)
         column = Features({backbone.name: List(Value("float16"), length=found.width)})

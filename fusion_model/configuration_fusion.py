@@ -1,6 +1,6 @@
 """Configuration of a fusion classifier: which backbones are read, how, and what the head does with them."""
 
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import torch
 from huggingface_hub.dataclasses import strict
@@ -11,6 +11,23 @@ from .backbones import Backbone, check_backbones
 MAX_LABELS = 65_536
 # Modules are Python objects: what a configuration describes must be quick to build, whatever the size of its tensors.
 MAX_MODULES = 2_048
+
+
+class TasksWithAlias(dict):
+    """Custom pipelines that are found by the task's older name, too.
+
+    A second entry would do that as well, but `pipeline(model=…)` takes the task from a config that has one alone.
+    """
+
+    def __contains__(self, task: object) -> bool:
+        return super().__contains__(self._name(task))
+
+    def __getitem__(self, task: str) -> Any:
+        return super().__getitem__(self._name(task))
+
+    @staticmethod
+    def _name(task: Any) -> Any:
+        return "text-classification" if task == "sentiment-analysis" else task
 
 
 @strict
@@ -99,6 +116,9 @@ class FusionConfig(PreTrainedConfig):
         except (AttributeError, TypeError, LookupError, OverflowError) as error:
             # transformers takes its own fields, such as id2label or dtype, to be of the right kind.
             raise ValueError(f"The config has a field of a wrong kind: {error!s:.200}.") from None
+        tasks: Any = getattr(self, "custom_pipelines", None)
+        if isinstance(tasks, dict) and tasks:
+            self.custom_pipelines: dict[str, Any] = TasksWithAlias(tasks)
         self.check()
 
     @property

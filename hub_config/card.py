@@ -51,7 +51,9 @@ METRIC_NAMES = {"macro_f1": "Macro F1", "micro_f1": "Micro F1", "weighted_f1": "
 
 
 def model_licence(dataset: str, backbone_ids: list[str]) -> str:
-    """The strictest licence of what the model was made from.
+    """The model's licence: its backbones', unless the data allow less, as those that forbid commercial use do.
+
+    The data set's own licence is named beside it on the card, with what it asks for (attribution, for CC BY).
 
     Args:
         dataset: Name the data set was asked for by.

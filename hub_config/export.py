@@ -21,7 +21,8 @@ import fusion_model.buckets
 import fusion_model.predictions
 import fusion_model.terms
 import fusion_model.texts
-from common.command import end_with_status
+from common.atomic import room
+from common.command import end_with_status, program
 from fusion_model import Backbone, FusionForSequenceClassification
 from fusion_model.batches import stand_in
 from fusion_model.file_modes import check_readable
@@ -63,7 +64,10 @@ def export(folder: str, output: Path, dtype: Literal["int8", "float32"] = "int8"
         raise ValueError(f"'{output}' is there, and is no earlier export: give another --output.")
     model = FusionForSequenceClassification.from_pretrained(folder)
     output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix="unfinished-") as scratch:
+    with (
+        room(output.parent, "Nothing of the export is left: free some space, or give another --output."),
+        tempfile.TemporaryDirectory(dir=output.parent, prefix="unfinished-") as scratch,
+    ):
         aside = Path(scratch) / "export"
         aside.mkdir()
         backbones = [_write_tokenizer(model, backbone, aside) for backbone in model.config.backbones]
@@ -158,7 +162,9 @@ def main(argv: list[str]) -> None:
         ValueError: the model cannot be exported.
         OSError: something is not found or cannot be written.
     """
-    parser = argparse.ArgumentParser(prog="python -m hub_config.export", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog=program("python -m hub_config.export"), description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("folder", help="Model folder as train.py writes it, or a Hub id.")
     parser.add_argument("--format", choices=["onnx"], required=True)
     parser.add_argument("--output", type=Path, help="Folder to write (FOLDER-onnx if left out).")

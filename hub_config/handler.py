@@ -5,7 +5,8 @@ from typing import Any
 import torch
 from transformers import pipeline
 
-PARAMETERS = {"top_k", "threshold"}
+# The last two are what clients of other classifiers send along, and change nothing.
+PARAMETERS = {"top_k", "threshold", "truncation", "padding"}
 
 
 class EndpointHandler:
@@ -26,7 +27,7 @@ class EndpointHandler:
             data: `{"inputs": text or list of texts, "parameters": {"top_k": ..., "threshold": ...}}`; the parameters
                 may be left out. A pair of texts is `{"text": ..., "text_pair": ...}`. `top_k` is a number of labels,
                 null for all, or "predicted" for those that the model predicts; `threshold` is a probability from 0 to
-                1.
+                1. `truncation` and `padding` are taken and change nothing.
 
         Returns:
             For a text a list of `{"label": str, "score": float}`, best first; for a list of texts such a list for each.

@@ -18,6 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 from transformers import TrainingArguments
 
+from common.command import buffer_lines, program
 from fusion_model.hub import hub_is_reachable
 
 from .checks import check_card, check_files, files_of
@@ -250,7 +251,7 @@ def show_plan(
 
 def main(argv: list[str] | None = None) -> int:
     """The command; its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m hub_config.publish", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog=program("python -m hub_config.publish"), description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="Model folder as train.py writes it.")
     parser.add_argument("--repo_id", required=True, help="user/name, or a name in your own namespace.")
     parser.add_argument("--space_id", help="Also publish the demo as this Space, showing the model.")
@@ -260,6 +261,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--create_pr", action="store_true", help="Open a pull request in place of committing.")
     parser.add_argument("--dry_run", action="store_true", help="Check the folder and print the plan; send nothing.")
     options = parser.parse_args(argv)
+    buffer_lines()
     target = Target(options.repo_id, options.private, options.revision, options.tag, options.create_pr)
     try:
         publish(options.folder, target, space_id=options.space_id, dry_run=options.dry_run)

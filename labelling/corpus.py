@@ -1,6 +1,8 @@
 """A corpus of any size as numbered parts: the files it is made of, and which rows of them each part holds."""
 
 import glob
+import logging
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
@@ -15,6 +17,8 @@ from tables.columns import find_text, first_strings
 from tables.pieces import Pieces, can_be_sought, first_texts
 
 from .copies import copy_as_parquet
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -246,6 +250,11 @@ def find_files(source: str) -> tuple[Path, list[Path]]:
     if path.is_dir():
         # These may tell of the others; a pattern such as `folder/*.txt` takes them.
         candidates = [file for file in candidates if file.suffix.lower() not in (".txt", ".json")] or candidates
+    left_out = Counter(file.suffix.lower() or "no ending" for file in shown if file.is_file())
+    left_out.subtract(file.suffix.lower() for file in candidates)
+    if candidates and +left_out:
+        kinds = ", ".join(f"{count:,} with {kind}" for kind, count in sorted((+left_out).items()))
+        logger.warning(f"'{source}': {left_out.total():,} file(s) are not read: {kinds}. A pattern would name them.")
     files = sorted(candidates, key=lambda file: file.as_posix())
     if not files:
         raise DataError(f"'{source}' holds no file that ends in one of {list(SUFFIXES)}.")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
+from transformers.utils.logging import disable_progress_bar
 
 from common.memory import give_back
 from fusion_model import FusionForSequenceClassification
@@ -62,6 +63,7 @@ class PartLabeller:
 
     def __init__(self, job: Job):
         logging.getLogger("transformers").setLevel(logging.ERROR)
+        disable_progress_bar()
         torch.set_num_threads(job.threads)
         self.job = job
         self.failure: str | None = None

@@ -9,8 +9,13 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 import torch
 from transformers import HfArgumentParser, TrainingArguments
+from transformers.integrations.integration_utils import (
+    INTEGRATION_TO_CALLBACK,
+    get_available_reporting_integrations,
+)
 
 from common.command import check_flags
+from common.errors import nearest
 from common.recipes import DEFAULT_RECIPE, Recipe, RecipeError, find_recipe
 from extraction.arguments import DataArguments, replace_backbones
 from fusion_model.backbones import Backbone
@@ -217,6 +222,7 @@ def parse(argv: list[str]) -> Arguments:
         )
     if namespace["read_label_names"] and not (namespace["linear_skip"] and namespace["standardise"]):
         raise ValueError("--read_label_names starts the layer of --linear_skip true on --standardise true: set both.")
+    _check_loggers(namespace)
     # Said before the Trainer's arguments are made, which refuse --bf16 where they expect a GPU and find none.
     namespace["use_cpu"] = namespace["use_cpu"] or not torch.cuda.is_available()
     if namespace["output_dir"] is None:
@@ -234,6 +240,24 @@ def parse(argv: list[str]) -> Arguments:
     return Arguments(
         _take(DataArguments, namespace), _take(HeadArguments, namespace), training, recipe, backbones, finetune
     )
+
+
+def _check_loggers(namespace: dict[str, Any]) -> None:
+    """Refuse loggers that are not there, and log every so many steps where `--logging_steps` asks for that.
+
+    Raises:
+        ValueError: names the logger, and how it is installed.
+    """
+    asked = namespace["report_to"]
+    for name in [asked] if isinstance(asked, str) else asked or []:
+        if name in ("none", "all"):
+            continue
+        if name not in INTEGRATION_TO_CALLBACK:
+            raise ValueError(f"--report_to {name}: there is no such logger.{nearest(name, INTEGRATION_TO_CALLBACK)}")
+        if name not in get_available_reporting_integrations():
+            raise ValueError(f"--report_to {name}: the logger is not installed. Run `pip install {name}` first.")
+    if namespace["logging_steps"] != RecipeArguments.logging_steps and namespace["logging_strategy"] == "epoch":
+        namespace["logging_strategy"] = "steps"
 
 
 def _refuse_head_flags(training: RecipeArguments, recipe: Recipe) -> None:

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import AutoConfig, DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase, set_seed
 
-from common.atomic import broken_seal, put, room, seal, try_lock
+from common.atomic import broken_seal, make_cache_folder, put, room, seal, try_lock
 from extraction.cache import cache_key
 from extraction.features import WAIT_SECONDS
 from extraction.splits import texts_of
@@ -137,7 +137,7 @@ def finetune(backbone: Backbone, block: Finetune, task: Task, seed: int) -> tupl
     options, cache_dir = task.options, task.cache_dir
     folder = cache_dir / f"{backbone.name}-tuned-{task.key(backbone, block, seed)[:24]}"
     tuned = backbone.replace(model_id=str(folder), revision=None)
-    cache_dir.mkdir(parents=True, exist_ok=True)
+    make_cache_folder(cache_dir)
     with _locked(folder, options.process_index == 0) as scratch:
         wrong = broken_seal(folder) if folder.exists() else None
         if wrong is not None:

@@ -1,6 +1,10 @@
 """The Trainer that heads and fine-tuned backbones are trained with, what it is watched by, and its arguments."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -16,6 +20,9 @@ from .evaluation import metric
 from .losses import Loss
 from .thresholds import fit_softened
 from .watch import EpochLines, LossWatch
+
+# Where the Trainer's tensorboard callback looks first.
+TENSORBOARD_FOLDER = "TENSORBOARD_LOGGING_DIR"
 
 
 class ClassifierTrainer(Trainer):
@@ -52,6 +59,19 @@ class ClassifierTrainer(Trainer):
         self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
 
 
+@contextmanager
+def tensorboard_folder(folder: Path) -> Iterator[None]:
+    """Have tensorboard's files in `folder`, as checkpoints go at a job's end; a folder that the user named stays."""
+    own = TENSORBOARD_FOLDER not in os.environ
+    if own:
+        os.environ[TENSORBOARD_FOLDER] = str(folder)
+    try:
+        yield
+    finally:
+        if own:
+            os.environ.pop(TENSORBOARD_FOLDER, None)
+
+
 def quick_score(logits: np.ndarray, labels: np.ndarray, num_labels: int) -> dict[str, float]:
     """What training is watched by, with softened thresholds where several labels may apply: `WATCHED` but the loss."""
     if labels.ndim == 2:
@@ -70,7 +90,7 @@ def quick_score(logits: np.ndarray, labels: np.ndarray, num_labels: int) -> dict
 
 
 def trainer_arguments(options: RecipeArguments, metric_for_best_model: str = "loss", **changes: Any) -> RecipeArguments:
-    """A training's own arguments: bfloat16 where the processor is made for it, and nothing that writes elsewhere."""
+    """A training's own arguments: bfloat16 where the processor is made for it, no push to the Hub."""
     device = torch.device("cpu") if options.use_cpu or not torch.cuda.is_available() else torch.device("cuda")
     fast = resolve_dtype("auto", device) == torch.bfloat16
     return replace(
@@ -83,7 +103,6 @@ def trainer_arguments(options: RecipeArguments, metric_for_best_model: str = "lo
         label_smoothing_factor=0.0,  # the loss does it
         push_to_hub=False,  # done once, by hub_config, when the folder is complete
         hub_token=None,  # the Trainer writes its arguments into each checkpoint
-        report_to=[],
         disable_tqdm=True,
         label_names=["labels"],
         **changes,
