@@ -51,9 +51,7 @@ METRIC_NAMES = {"macro_f1": "Macro F1", "micro_f1": "Micro F1", "weighted_f1": "
 
 
 def model_licence(dataset: str, backbone_ids: list[str]) -> str:
-    """The model's licence: its backbones', unless the data allow less, as those that forbid commercial use do.
-
-    The data set's own licence is named beside it on the card, with what it asks for (attribution, for CC BY).
+    """The strictest licence of what the model was made from; the card says what it asks for.
 
     Args:
         dataset: Name the data set was asked for by.
@@ -67,7 +65,7 @@ def model_licence(dataset: str, backbone_ids: list[str]) -> str:
         return "other"
     if "-nc-" in str(known["licence"]):
         return str(known["licence"])
-    return "llama2" if uses_llama(backbone_ids) else "apache-2.0"
+    return "llama2" if uses_llama(backbone_ids) else str(known["licence"])
 
 
 def cell(value: object) -> str:

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 from standins import small_model
-from transformers import pipeline
+from transformers import AutoTokenizer, TrainerCallback, pipeline
 
 import app
 import train
@@ -21,6 +21,8 @@ from demo.about import _headline
 from hub_config.handler import EndpointHandler
 from labelling.corpus import find_files
 from training.arguments import parse
+from training.finetune import HARDWARE
+from training.watch import make_callbacks
 
 ROOT = Path(train.__file__).parent
 NOBODY = 65534
@@ -161,3 +163,37 @@ def test_lines_reach_a_pipe_at_once_and_no_time_of_checkpoints_is_warned_of(tmp_
     assert done.stdout.index("one label per text" if "one label" in done.stdout else "several") < done.stdout.index(
         "epoch 1 of"
     )
+
+
+def test_a_model_of_one_backbone_brings_the_tokenizer_that_reads_for_it(model):
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    (backbone,) = pipeline("text-classification", model=str(model), trust_remote_code=True).model.config.backbones
+    inside = AutoTokenizer.from_pretrained(model / "backbones" / backbone.name)
+    assert tokenizer("so glad of it").input_ids == inside("so glad of it").input_ids
+
+
+class Count(TrainerCallback):
+    """Counts epochs of all trainings."""
+
+    epochs = 0
+
+    def on_epoch_end(self, args, state, control, **kwargs):
+        Count.epochs += 1
+
+
+def test_callbacks_are_named_by_module_and_class_and_watch_the_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(Count, "epochs", 0)
+    few = ["--dataset", "sample", "--max_rows", "60", "--num_train_epochs", "2", "--min_steps", "0"]
+    train.main([*few, "--output_dir", str(tmp_path / "model"), "--callbacks", f"{__name__}:Count"])
+    assert Count.epochs == 2
+
+
+@pytest.mark.parametrize("name", [f"{__name__}:NoSuch", f"{__name__}:ROOT", "no.such.module:Count", "Count"])
+def test_a_callback_that_is_none_is_named(name):
+    with pytest.raises(ValueError, match=f"callback '{name}'"):
+        make_callbacks([name])
+    assert isinstance(make_callbacks([f"{__name__}:Count"])[0], Count)
+
+
+def test_a_backbone_that_is_fine_tuned_is_watched_as_heads_are():
+    assert {"report_to", "run_name", "callbacks", "logging_strategy", "logging_steps"} <= {*HARDWARE}

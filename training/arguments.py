@@ -9,19 +9,15 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 import torch
 from transformers import HfArgumentParser, TrainingArguments
-from transformers.integrations.integration_utils import (
-    INTEGRATION_TO_CALLBACK,
-    get_available_reporting_integrations,
-)
 
 from common.command import check_flags
-from common.errors import nearest
 from common.recipes import DEFAULT_RECIPE, Recipe, RecipeError, find_recipe
 from extraction.arguments import DataArguments, replace_backbones
 from fusion_model.backbones import Backbone
 
 from .finetune_options import Finetune, read_blocks
 from .losses import LOSSES, LossSettings, parse_options
+from .watch import check_loggers
 
 # What a run can be watched by, and its best epoch picked.
 WATCHED = ("loss", "accuracy", "macro_f1", "micro_f1", "weighted_f1")
@@ -49,9 +45,7 @@ class HeadArguments:
 class RecipeArguments(TrainingArguments):
     """The Trainer's arguments, and what else a run is made of."""
 
-    output_dir: str | None = field(
-        default=None, metadata={"help": "Model folder (outputs/<recipe>-<dataset> if left out)."}
-    )
+    output_dir: str | None = field(default=None, metadata={"help": "Model folder (outputs/RECIPE-DATASET by default)."})
     recipe: str = field(default=DEFAULT_RECIPE, metadata={"help": "Name or path of a recipe."})
     backbone: list[str] = field(
         default_factory=list,
@@ -68,12 +62,9 @@ class RecipeArguments(TrainingArguments):
         default_factory=list,
         metadata={"help": "NAME=NUMBER: options of the loss, such as gamma=1.5 (focal) or clip=0.1 (asymmetric)."},
     )
-    class_balanced_beta: float = field(
-        default=0.0, metadata={"help": "Class-balanced weights with this beta; 0 is off."}
-    )
-    read_label_names: bool = field(
-        default=False, metadata={"help": "Start linear_skip from the texts' likeness to the labels' names."}
-    )
+    class_balanced_beta: float = field(default=0.0, metadata={"help": "Beta of class-balanced weights; 0 is off."})
+    read_label_names: bool = field(default=False, metadata={"help": "Start linear_skip from the labels' names."})
+    callbacks: list[str] = field(default_factory=list, metadata={"help": "The Trainer's: package.module:Class."})
     lexical: bool = field(default=False, metadata={"help": "Add the TF-IDF branch."})
     lexical_weight: float = field(default=1.0, metadata={"help": "Factor of the TF-IDF branch's logits."})
     lexical_c: float = field(default=2.0, metadata={"help": "Inverse regularisation of the TF-IDF branch."})
@@ -82,9 +73,7 @@ class RecipeArguments(TrainingArguments):
         metadata={"help": "Go on with the interrupted training in output_dir; its finished seeds are kept."},
     )
     num_runs: int = field(default=1, metadata={"help": "Seeds: seed, seed + 1, ... The best on validation is saved."})
-    early_stopping_patience: int = field(
-        default=10, metadata={"help": "Epochs without improvement until training stops."}
-    )
+    early_stopping_patience: int = field(default=10, metadata={"help": "Epochs without improvement before it stops."})
     tuned_weight: float = field(default=1.0, metadata={"help": "Factor of fine-tuned backbones' logits."})
     finetune: list[str] = field(
         default_factory=list,
@@ -94,9 +83,7 @@ class RecipeArguments(TrainingArguments):
         },
     )
     bundle_backbones: bool = field(default=False, metadata={"help": "Copy the backbones into the model folder."})
-    min_steps: int = field(
-        default=0, metadata={"help": "On a small dataset, train for more epochs until so many steps."}
-    )
+    min_steps: int = field(default=0, metadata={"help": "A small dataset is trained on for at least so many steps."})
 
     # The Trainer has a field of this name for columns of a batch; here the flag is that of the data.
     label_names: list[str] | None = field(
@@ -125,9 +112,7 @@ class RecipeArguments(TrainingArguments):
     load_best_model_at_end: bool = field(default=True, metadata={"help": "Keep the epoch that is best on validation."})
     logging_strategy: str = field(default="epoch", metadata={"help": "When the loss is logged."})
     remove_unused_columns: bool = field(default=False, metadata={"help": "Must stay off: batches are ready-made."})
-    dataloader_pin_memory: bool = field(
-        default_factory=torch.cuda.is_available, metadata={"help": "Pin batches for the GPU."}
-    )
+    dataloader_pin_memory: bool = field(default_factory=torch.cuda.is_available, metadata={"help": "For the GPU."})
 
     @property
     def loss_settings(self) -> LossSettings:
@@ -222,7 +207,9 @@ def parse(argv: list[str]) -> Arguments:
         )
     if namespace["read_label_names"] and not (namespace["linear_skip"] and namespace["standardise"]):
         raise ValueError("--read_label_names starts the layer of --linear_skip true on --standardise true: set both.")
-    _check_loggers(namespace)
+    check_loggers(namespace["report_to"])
+    if namespace["logging_steps"] != RecipeArguments.logging_steps and namespace["logging_strategy"] == "epoch":
+        namespace["logging_strategy"] = "steps"
     # Said before the Trainer's arguments are made, which refuse --bf16 where they expect a GPU and find none.
     namespace["use_cpu"] = namespace["use_cpu"] or not torch.cuda.is_available()
     if namespace["output_dir"] is None:
@@ -240,24 +227,6 @@ def parse(argv: list[str]) -> Arguments:
     return Arguments(
         _take(DataArguments, namespace), _take(HeadArguments, namespace), training, recipe, backbones, finetune
     )
-
-
-def _check_loggers(namespace: dict[str, Any]) -> None:
-    """Refuse loggers that are not there, and log every so many steps where `--logging_steps` asks for that.
-
-    Raises:
-        ValueError: names the logger, and how it is installed.
-    """
-    asked = namespace["report_to"]
-    for name in [asked] if isinstance(asked, str) else asked or []:
-        if name in ("none", "all"):
-            continue
-        if name not in INTEGRATION_TO_CALLBACK:
-            raise ValueError(f"--report_to {name}: there is no such logger.{nearest(name, INTEGRATION_TO_CALLBACK)}")
-        if name not in get_available_reporting_integrations():
-            raise ValueError(f"--report_to {name}: the logger is not installed. Run `pip install {name}` first.")
-    if namespace["logging_steps"] != RecipeArguments.logging_steps and namespace["logging_strategy"] == "epoch":
-        namespace["logging_strategy"] = "steps"
 
 
 def _refuse_head_flags(training: RecipeArguments, recipe: Recipe) -> None:

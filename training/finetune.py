@@ -39,16 +39,10 @@ logger = logging.getLogger(__name__)
 
 # Of train.py's flags fine-tuning takes those that say where it runs; what it becomes is in its block.
 HARDWARE = (
-    "use_cpu",
-    "bf16",
-    "fp16",
-    "resume",
-    "dataloader_num_workers",
-    "dataloader_pin_memory",
-    "dataloader_persistent_workers",
-    "ddp_backend",
-    "ddp_timeout",
-)
+    "use_cpu", "bf16", "fp16", "resume", "ddp_backend", "ddp_timeout",
+    "dataloader_num_workers", "dataloader_pin_memory", "dataloader_persistent_workers",
+    "report_to", "run_name", "callbacks", "logging_strategy", "logging_steps",
+)  # fmt: skip
 
 
 class EndToEnd(nn.Module):

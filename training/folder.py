@@ -58,6 +58,8 @@ def write_model(
     # From now on the model finds its bundled backbones where they are.
     model.config.name_or_path = str(folder.resolve())
     model.save_pretrained(folder)
+    if len(backbones) == 1:  # what AutoTokenizer is asked for; the model itself reads its backbone's
+        model.encoder(backbones[0].name).tokenizer.save_pretrained(folder)
     add_auto_model(folder)
 
 

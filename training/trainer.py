@@ -19,7 +19,7 @@ from .arguments import WATCHED, RecipeArguments
 from .evaluation import metric
 from .losses import Loss
 from .thresholds import fit_softened
-from .watch import EpochLines, LossWatch
+from .watch import EpochLines, LossWatch, make_callbacks
 
 # Where the Trainer's tensorboard callback looks first.
 TENSORBOARD_FOLDER = "TENSORBOARD_LOGGING_DIR"
@@ -35,6 +35,8 @@ class ClassifierTrainer(Trainer):
 
     def __init__(self, *args, loss: Loss, advice: str, **kwargs):
         super().__init__(*args, **kwargs)
+        for callback in make_callbacks(cast(RecipeArguments, self.args).callbacks):
+            self.add_callback(callback)
         cast(Any, self.model).loss_function = loss
         self.loss_watch = LossWatch(advice)
         self.remove_callback(PrinterCallback)

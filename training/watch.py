@@ -1,11 +1,55 @@
 """What is watched while the Trainer runs: a line an epoch, and a loss that diverges."""
 
+import importlib
 import logging
 import time
 
 from transformers import TrainerCallback
+from transformers.integrations.integration_utils import (
+    INTEGRATION_TO_CALLBACK,
+    get_available_reporting_integrations,
+)
+
+from common.errors import nearest
 
 logger = logging.getLogger(__name__)
+
+
+def check_loggers(asked: str | list[str] | None) -> None:
+    """Refuse loggers that are not there.
+
+    Args:
+        asked: Names of the Trainer's integrations, `none` or `all`.
+
+    Raises:
+        ValueError: names the logger, and how it is installed.
+    """
+    for name in [asked] if isinstance(asked, str) else asked or []:
+        if name in ("none", "all"):
+            continue
+        if name not in INTEGRATION_TO_CALLBACK:
+            raise ValueError(f"--report_to {name}: there is no such logger.{nearest(name, INTEGRATION_TO_CALLBACK)}")
+        if name not in get_available_reporting_integrations():
+            raise ValueError(f"--report_to {name}: the logger is not installed. Run `pip install {name}` first.")
+
+
+def make_callbacks(names: list[str]) -> list[TrainerCallback]:
+    """Callbacks of the user's own, from `package.module:Class`.
+
+    Raises:
+        ValueError: there is no such class, or it is no callback.
+    """
+    callbacks: list[TrainerCallback] = []
+    for name in names:
+        module, _, attribute = name.partition(":")
+        try:
+            kind = getattr(importlib.import_module(module), attribute)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise ValueError(f"The callback '{name}' is not found ({error}): expected package.module:Class.") from None
+        if not (isinstance(kind, type) and issubclass(kind, TrainerCallback)):
+            raise ValueError(f"The callback '{name}' is no subclass of transformers.TrainerCallback.")
+        callbacks.append(kind())
+    return callbacks
 
 
 class EpochLines(TrainerCallback):

@@ -214,7 +214,7 @@ def test_the_data_set_is_named_with_its_licence_where_that_is_known(tmp_path, da
     ("dataset", "backbones", "licence"),
     [
         ("sample", ["sentence-transformers/all-MiniLM-L6-v2"], "apache-2.0"),
-        ("go_emotions", ["google-bert/bert-large-uncased"], "apache-2.0"),
+        ("go_emotions", ["google-bert/bert-large-uncased"], "cc-by-4.0"),
         ("go_emotions", ["meta-llama/Llama-2-7b-chat-hf", "google-bert/bert-large-uncased"], "llama2"),
         ("empathetic_dialogues", ["google-bert/bert-large-uncased"], "cc-by-nc-4.0"),
         ("empathetic_dialogues", ["meta-llama/Llama-2-7b-chat-hf"], "cc-by-nc-4.0"),
