@@ -1,4 +1,4 @@
-"""From scores to what is said of a text: labels in order, each with its threshold, and which of them are named."""
+"""From scores to what is said of a text: labels in order, each with its threshold, and which of them are predicted."""
 
 from dataclasses import dataclass
 
@@ -14,14 +14,14 @@ class Emotion:
     Args:
         label: Its name.
         score: Its probability.
-        threshold: The probability from which on it is named; None where the best label alone is.
-        named: Whether the model asserts it.
+        threshold: The probability from which on it is predicted; None where the best label alone is.
+        predicted: Whether the model predicts it.
     """
 
     label: str
     score: float
     threshold: float | None
-    named: bool
+    predicted: bool
 
 
 def answer(reader: Reader, scores: np.ndarray, threshold: float | None = None) -> list[Emotion]:
@@ -44,8 +44,8 @@ def answer(reader: Reader, scores: np.ndarray, threshold: float | None = None) -
     emotions = []
     for place in order:
         limit = needed[place]
-        named = place == best if limit is None else values[place] >= limit
-        emotions.append(Emotion(reader.labels[place], values[place], limit, named))
+        predicted = place == best if limit is None else values[place] >= limit
+        emotions.append(Emotion(reader.labels[place], values[place], limit, predicted))
     return emotions
 
 
@@ -56,7 +56,7 @@ def as_json(emotions: list[Emotion], top_k: int | None = None) -> list[dict]:
             "label": emotion.label,
             "score": round(emotion.score, 6),
             "threshold": None if emotion.threshold is None else round(emotion.threshold, 6),
-            "named": emotion.named,
+            "predicted": emotion.predicted,
         }
         for emotion in emotions[:top_k]
     ]

@@ -1,4 +1,4 @@
-"""Results as CSV and Parquet: a row a text, with the emotions that are named and every label's score."""
+"""Results as CSV and Parquet: a row a text, with the emotions that are predicted and every label's score."""
 
 import re
 import tempfile
@@ -25,16 +25,16 @@ def results_frame(reader: Reader, texts: list[Text], scores: np.ndarray, thresho
         threshold: Used in place of the labels' own thresholds.
 
     Returns:
-        Columns `row` (from 1), `text`, `text_pair` if there are pairs, `emotions` (named labels, best first, joined
+        Columns `row` (from 1), `text`, `text_pair` if there are pairs, `emotions` (predicted labels, best first, joined
         with "; ") and one a label.
     """
-    named = [
-        "" if np.isnan(row[0]) else "; ".join(e.label for e in answer(reader, row, threshold) if e.named)
+    predicted = [
+        "" if np.isnan(row[0]) else "; ".join(e.label for e in answer(reader, row, threshold) if e.predicted)
         for row in scores
     ]
     firsts, seconds = zip(*map(halves, texts), strict=True)
     pair = {"text_pair": seconds} if any(seconds) else {}
-    frame = pd.DataFrame({"row": range(1, len(texts) + 1), "text": firsts, **pair, "emotions": named})
+    frame = pd.DataFrame({"row": range(1, len(texts) + 1), "text": firsts, **pair, "emotions": predicted})
     columns = set(frame)
     values = {
         (f"score_{label}" if label in columns else label): np.round(scores[:, place], 4).astype(np.float32)

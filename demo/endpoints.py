@@ -35,7 +35,7 @@ def add_endpoints(shelf: Shelf) -> None:
     reader = shelf.main
 
     def classify(text: str, threshold: float | None = None, top_k: int | None = None) -> dict:
-        """Emotions of one text, best first; `named` are those that reach their threshold.
+        """Emotions of one text, best first; `predicted` are those that reach their threshold.
 
         Args:
             text: A sentence or a short paragraph, up to 5,000 characters.
@@ -43,11 +43,15 @@ def add_endpoints(shelf: Shelf) -> None:
             top_k: How many emotions to list, from 1 on; left out, all of them.
 
         Returns:
-            {"text", "named": [label], "emotions": [{"label", "score", "threshold", "named"}]}, scores from 0 to 1
+            {"text", "predicted": [label], "emotions": [{"label", "score", "threshold", "predicted"}]}, scores 0 to 1
         """
         text, threshold, top_k = check_text(text), check_threshold(threshold), check_top_k(top_k)
         emotions = answer(reader, reader.scores([text])[0], threshold)
-        return {"text": text, "named": [e.label for e in emotions if e.named], "emotions": as_json(emotions, top_k)}
+        return {
+            "text": text,
+            "predicted": [e.label for e in emotions if e.predicted],
+            "emotions": as_json(emotions, top_k),
+        }
 
     def classify_many(texts: list[str], threshold: float | None = None, top_k: int | None = None) -> list[dict]:
         """Emotions of up to 10,000 texts, in their order; a text without any characters has none.
@@ -58,7 +62,7 @@ def add_endpoints(shelf: Shelf) -> None:
             top_k: How many emotions to list for a text, from 1 on; left out, all of them.
 
         Returns:
-            a list with {"text", "named": [label], "emotions": [{"label", "score", "threshold", "named"}]} of each text
+            for each text {"text", "predicted": [label], "emotions": [{"label", "score", "threshold", "predicted"}]}
         """
         texts, threshold, top_k = check_texts(texts), check_threshold(threshold), check_top_k(top_k)
         answers = []
@@ -66,8 +70,8 @@ def add_endpoints(shelf: Shelf) -> None:
             chunk = texts[start : start + 64]
             for text, scores in zip(chunk, reader.scores(chunk), strict=True):
                 emotions = answer(reader, scores, threshold) if text.strip() else []
-                named = [emotion.label for emotion in emotions if emotion.named]
-                answers.append({"text": text, "named": named, "emotions": as_json(emotions, top_k)})
+                predicted = [emotion.label for emotion in emotions if emotion.predicted]
+                answers.append({"text": text, "predicted": predicted, "emotions": as_json(emotions, top_k)})
         return answers
 
     def explain(text: str, emotion: str | None = None) -> dict:

@@ -37,7 +37,7 @@ def in_chunks(reader: Reader, texts: list[Text]) -> Iterator[tuple[int, np.ndarr
 
 
 def count_named(reader: Reader, scores: np.ndarray, threshold: float | None) -> np.ndarray:
-    """How many texts each label is named for, `(labels,)`."""
+    """How many texts each label is predicted for, `(labels,)`."""
     read = scores[~np.isnan(scores[:, 0])]
     if threshold is None and reader.thresholds is None:
         return np.bincount(read.argmax(axis=1), minlength=len(reader.labels)) if len(read) else np.zeros(0, int)
@@ -158,7 +158,7 @@ class ManyTexts:
         summary = {
             "rows": len(texts),
             "column": column,
-            "named": {label: int(n) for label, n in zip(self.reader.labels, counts, strict=True)},
+            "predicted": {label: int(n) for label, n in zip(self.reader.labels, counts, strict=True)},
         }
         return summary, *write_results(results_frame(self.reader, texts, scores, limit), self.folder, table.name)
 

@@ -43,19 +43,19 @@ def notice(message: str, kind: str = "refused") -> str:
 
 
 def bars(emotions: Sequence[Emotion], top_k: int, title: str = "", milliseconds: float | None = None) -> str:
-    """Sorted bars with thresholds, under the labels that are named.
+    """Sorted bars with thresholds, under the labels that are predicted.
 
     Args:
         emotions: Best first.
-        top_k: How many bars; labels that are named have one in any case.
+        top_k: How many bars; labels that are predicted have one in any case.
         title: Above the answer, where there are two.
         milliseconds: How long the reading took.
     """
-    shown = [emotion for place, emotion in enumerate(emotions) if place < top_k or emotion.named]
+    shown = [emotion for place, emotion in enumerate(emotions) if place < top_k or emotion.predicted]
     return render(
         "bars",
         shown=shown,
-        named=[emotion for emotion in emotions if emotion.named],
+        predicted=[emotion for emotion in emotions if emotion.predicted],
         nearest=min(emotions, key=lambda e: (e.threshold or 0) - e.score),
         hidden=len(emotions) - len(shown),
         title=title,
@@ -104,7 +104,7 @@ def parts(explanation: Explanation, reader: Reader, label: str) -> str:
 def _name_of(reader: Reader, part: str) -> str:
     """How a part is called in a sentence."""
     if part == "lexical":
-        return "the lexical channel"
+        return "the TF-IDF branch"
     return reader.backbones[part].rsplit("/", 1)[-1]
 
 
@@ -125,13 +125,13 @@ def distribution(reader: Reader, counts: np.ndarray, done: int, total: int, seco
 
 def differences(names: Sequence[str], answers: Sequence[Sequence[Emotion]]) -> str:
     """A sentence on what two models agree on."""
-    named = [{emotion.label for emotion in emotions if emotion.named} for emotions in answers]
+    predicted = [{emotion.label for emotion in emotions if emotion.predicted} for emotions in answers]
     ordered = [emotion.label for emotion in answers[0]] + [emotion.label for emotion in answers[1]]
     ordered = list(dict.fromkeys(ordered))
     return render(
         "differences",
         names=names,
-        both=[label for label in ordered if label in named[0] and label in named[1]],
-        first=[label for label in ordered if label in named[0] and label not in named[1]],
-        second=[label for label in ordered if label in named[1] and label not in named[0]],
+        both=[label for label in ordered if label in predicted[0] and label in predicted[1]],
+        first=[label for label in ordered if label in predicted[0] and label not in predicted[1]],
+        second=[label for label in ordered if label in predicted[1] and label not in predicted[0]],
     )

@@ -136,8 +136,8 @@ def open_corpus(
 ) -> Corpus:
     """Find the files, check every row's form, and divide the rows into parts.
 
-    Text files are read once from end to end for this; of Parquet files only the footer is. What cannot be read from
-    any row on, such as a workbook or a packed file, is written to `copies` as Parquet first.
+    Text files are read once from end to end for this; of Parquet files only the footer is. A file that cannot be
+    read from any row on, such as a workbook or a packed file, is written to `copies` as Parquet first.
 
     Args:
         source: A file, `file.db::table`, a folder (all its files that can be read, subfolders too), or a pattern such

@@ -70,7 +70,7 @@ def standin(kind: str, folder: Path, layers: int | None = None) -> Path:
 
 
 def small_model(folder: Path) -> Path:
-    """Write a model of three labels over a tiny BERT, which is bundled, with a lexical channel; its folder."""
+    """Write a model of three labels over a tiny BERT, which is bundled, with a TF-IDF branch; its folder."""
     spec = {"name": "tiny", "model_id": str(standin("bert", folder / "bert")), "hidden_size": 24, "max_length": 32}
     labels = torch.eye(3).repeat(2, 1).numpy()
     lexical = fit_tfidf(CORPUS * 2, labels, 3, c=1.0)

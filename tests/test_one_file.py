@@ -120,4 +120,4 @@ def test_a_file_is_trained_on_labelled_and_uploaded_with_one_set_of_column_flags
     # A third of some data sets lies in another file.
     assert len({text.replace(",   \n", ", ").strip() for text in uploaded} & set(TEXTS)) >= 12
     counts = pd.Series([one for row in labelled for one in row["labels"] or ()]).value_counts().to_dict()
-    assert counts == {one: count for one, count in summary["named"].items() if count}
+    assert counts == {one: count for one, count in summary["predicted"].items() if count}

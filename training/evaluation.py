@@ -82,7 +82,9 @@ def score(logits: np.ndarray, labels: np.ndarray, calibration: Calibration, labe
     elif calibration.thresholds is not None:
         predicted = probabilities >= calibration.thresholds
     else:
-        raise ValueError("The labels are several a text, but the calibration has no thresholds: fit it on such labels.")
+        raise ValueError(
+            "A text may have several labels, but the calibration has no thresholds: fit it on such labels."
+        )
     computed = cast(
         dict,
         metric(multi_label).compute(

@@ -29,7 +29,7 @@ class ExportError(ValueError):
 
 
 class Classifier(nn.Module):
-    """Backbones, pooling, standardisation, heads and the lexical channel's linear part.
+    """Backbones, pooling, standardisation, heads and the TF-IDF branch's linear part.
 
     Args:
         model: A trained model.

@@ -3,7 +3,7 @@
 Products: each 32 weights of a column have a scale of their own, and so have 32 numbers of what comes in
 (onnxruntime's MatMulNBits with int8 arithmetic). A text's scores then do not depend on what it is read with, as they
 do where one scale is found for a whole batch; see docs/export.md for both, measured. Tables: word embeddings and the
-lexical channel's weights have one scale. The heads stay as they are.
+TF-IDF branch's weights have one scale. The heads stay as they are.
 """
 
 import logging

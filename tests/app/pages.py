@@ -35,8 +35,8 @@ def settle(page: Page, *selectors: str) -> None:
     )
 
 
-def named(page: Page, where: str = "#bars") -> list[str]:
-    """The emotions that are named."""
+def predicted(page: Page, where: str = "#bars") -> list[str]:
+    """The emotions that are predicted."""
     return page.locator(f"{where} .chip").all_inner_texts()
 
 

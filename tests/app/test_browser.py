@@ -5,7 +5,7 @@ from urllib.parse import quote
 import pytest
 
 pytest.importorskip("playwright.sync_api")
-from tests.app.pages import HAPPY, SHOWN, expect, named, read, settle
+from tests.app.pages import HAPPY, SHOWN, expect, predicted, read, settle
 
 pytestmark = pytest.mark.browser
 
@@ -14,7 +14,7 @@ def test_a_text_is_typed_and_its_emotions_are_named_over_sorted_bars(page, reade
     read(page, HAPPY)
     scores = dict(zip(reader.labels, reader.scores([HAPPY])[0].tolist(), strict=True))
     over = [label for label, limit in zip(reader.labels, reader.thresholds, strict=True) if scores[label] >= limit]
-    assert sorted(named(page)) == sorted(over)
+    assert sorted(predicted(page)) == sorted(over)
     shown = [float(score) for score in page.locator("#bars .bar .score").all_inner_texts()]
     assert shown == sorted(shown, reverse=True)
     first = page.locator("#bars .bar").first

@@ -23,14 +23,14 @@ def test_other_tabs_and_many_texts_are_reached_with_the_keyboard_alone(page):
     page.keyboard.type("I am scared.")
     tab_to(page, "#read-many")
     page.keyboard.press("Enter")
-    expect(page.locator("#status .named")).to_contain_text("2 texts read in")
+    expect(page.locator("#status .predicted")).to_contain_text("2 texts read in")
 
 
 def test_pasted_lines_become_a_table_a_distribution_and_downloads(page):
     open_many(page)
     page.locator("#lines textarea").fill("I love it!\n\n<b>no</b> =1+1\nI am scared.")
     page.locator("#read-many").click()
-    page.wait_for_selector("#status .named:has-text('3 texts read in')")
+    page.wait_for_selector("#status .predicted:has-text('3 texts read in')")
     page.locator("#table").get_by_text("<b>no</b> =1+1").locator("visible=true").first.wait_for()
     assert page.locator("#status .bar").count() >= 1
 
@@ -46,13 +46,15 @@ def test_a_csv_is_uploaded_watched_cancelled_and_another_one_downloaded(page, tm
     page.wait_for_selector("#status .hint:has-text('long.csv: 10,000 rows')")
     expect(page.locator("#column input")).to_have_value("comment")
     page.locator("#read-many").click()
-    page.wait_for_selector("#status .named:has-text('of 10,000 texts read')")
+    page.wait_for_selector("#status .predicted:has-text('of 10,000 texts read')")
 
     def done() -> int:
-        return int(page.locator("#status .named b").inner_text().replace(",", ""))
+        return int(page.locator("#status .predicted b").inner_text().replace(",", ""))
 
     first = done()
-    page.wait_for_function(f"parseInt(document.querySelector('#status .named b').innerText.replace(',', '')) > {first}")
+    page.wait_for_function(
+        f"parseInt(document.querySelector('#status .predicted b').innerText.replace(',', '')) > {first}"
+    )
     page.locator("#cancel").click()
     page.wait_for_selector("#status .hint:has-text('Cancelled')")
     time.sleep(1)
@@ -63,7 +65,7 @@ def test_a_csv_is_uploaded_watched_cancelled_and_another_one_downloaded(page, tm
     page.wait_for_selector("#status .hint:has-text('short.csv: 3 rows')")
     expect(page.locator("#column input")).to_have_value("words")
     page.locator("#read-many").click()
-    page.wait_for_selector("#status .named:has-text('3 texts read in')")
+    page.wait_for_selector("#status .predicted:has-text('3 texts read in')")
     page.wait_for_selector("#csv:not([disabled])")
     with page.expect_download() as download:
         page.locator("#csv").click()

@@ -3,7 +3,7 @@
 import pytest
 
 pytest.importorskip("playwright.sync_api")
-from tests.app.pages import HAPPY, contrast, expect, named, read, settle
+from tests.app.pages import HAPPY, contrast, expect, predicted, read, settle
 
 pytestmark = pytest.mark.browser
 
@@ -16,7 +16,7 @@ def test_two_models_are_compared_side_by_side(page):
     expect(page.locator("#left .model")).to_have_text("tiny")
     expect(page.locator("#right .model")).to_have_text("strict")
     expect(page.locator("#differences")).to_contain_text("There is no emotion that both name.")
-    assert named(page, "#left") != named(page, "#right") == []
+    assert predicted(page, "#left") != predicted(page, "#right") == []
 
 
 def test_the_model_tells_about_itself(page):

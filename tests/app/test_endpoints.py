@@ -54,7 +54,7 @@ def test_classify_ranks_labels_and_names_those_over_their_threshold(client, app,
     assert len(scores) == len(reader.labels)
     assert scores == sorted(scores, reverse=True)
     limits = dict(zip(reader.labels, reader.thresholds, strict=True))
-    assert answer["named"] == [e["label"] for e in answer["emotions"] if e["score"] >= limits[e["label"]]]
+    assert answer["predicted"] == [e["label"] for e in answer["emotions"] if e["score"] >= limits[e["label"]]]
     expected = reader.scores([TEXT])[0]
     for emotion in answer["emotions"]:
         assert emotion["score"] == pytest.approx(float(expected[reader.labels.index(emotion["label"])]), abs=1e-5)
@@ -63,7 +63,7 @@ def test_classify_ranks_labels_and_names_those_over_their_threshold(client, app,
 def test_classify_takes_one_threshold_and_a_number_of_labels(client):
     answer = client.predict(TEXT, 0.0, 3, api_name="/classify")
     assert len(answer["emotions"]) == 3
-    assert len(answer["named"]) > 20
+    assert len(answer["predicted"]) > 20
     assert all(emotion["threshold"] == 0.0 for emotion in answer["emotions"])
 
 
@@ -71,7 +71,7 @@ def test_classify_many_keeps_the_order_and_leaves_empty_texts_without_emotions(c
     texts = [TEXT, "", "What a disaster."]
     answers = client.predict(texts, None, 2, api_name="/classify_many")
     assert [answer["text"] for answer in answers] == texts
-    assert answers[1] == {"text": "", "named": [], "emotions": []}
+    assert answers[1] == {"text": "", "predicted": [], "emotions": []}
     assert alike(answers[0], client.predict(TEXT, None, 2, api_name="/classify"))
     assert alike(call(app.url, "classify_many", [texts, None, 2]), [answers])
 

@@ -84,7 +84,7 @@ def test_a_tool_answers_with_what_its_endpoint_answers_as_structure_and_as_json(
         ("explain", {"text": TEXT, "emotion": "joy"}),
     ]
     one, many, why = ask(served, *calls)
-    assert one.structuredContent["named"] == client.predict(TEXT, None, 2, api_name="/classify")["named"]
+    assert one.structuredContent["predicted"] == client.predict(TEXT, None, 2, api_name="/classify")["predicted"]
     assert [emotion["label"] for emotion in one.structuredContent["emotions"]] == [
         emotion["label"] for emotion in client.predict(TEXT, None, 2, api_name="/classify")["emotions"]
     ]

@@ -1,4 +1,4 @@
-"""The lexical channel against scikit-learn's TfidfVectorizer, and with texts that it knows nothing of."""
+"""The TF-IDF branch against scikit-learn's TfidfVectorizer, and with texts that it knows nothing of."""
 
 import copy
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""The lexical channel: scikit-learn's logistic regression, found faster."""
+"""The TF-IDF branch: scikit-learn's logistic regression, found faster."""
 
 import warnings
 

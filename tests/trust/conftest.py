@@ -13,7 +13,7 @@ from tests.standins import small_model
 
 @pytest.fixture(scope="session")
 def original(tmp_path_factory) -> Path:
-    """Three labels, one tiny BERT, a lexical channel; nobody writes here."""
+    """Three labels, one tiny BERT, a TF-IDF branch; nobody writes here."""
     return small_model(tmp_path_factory.mktemp("original"))
 
 
