@@ -33,10 +33,6 @@ def pool_last(hidden: torch.Tensor, mask: torch.Tensor | None, lengths: torch.Te
     return hidden.gather(1, (lengths - 1)[:, None, None].expand(-1, 1, hidden.shape[2])).squeeze(1)
 
 
-# Tokens of the text that the two ways are compared with: Funnel shortens that many, and Longformer and BigBird, which
-# pad what they read to an even number, show it.
-SAMPLE_TOKENS = 7
-
 # Name in a recipe -> parameter-free function of one layer's hidden states `(batch, tokens, hidden_size)`, the mask of
 # real tokens `(batch, tokens)` (None without padding) and their number `(batch,)`, to `(batch, hidden_size)`. Encoder,
 # fine-tuning and export read this table.
@@ -46,6 +42,9 @@ POOLINGS: dict[str, Callable[[torch.Tensor, torch.Tensor | None, torch.Tensor], 
     "cls": pool_cls,
     "last": pool_last,
 }
+# Tokens of the text that the two ways are compared with: Funnel shortens that many, and Longformer and BigBird, which
+# pad what they read to an even number, show it.
+SAMPLE_TOKENS = 7
 
 
 def pool(hidden: torch.Tensor, mask: torch.Tensor | None, lengths: torch.Tensor, pooling: str) -> torch.Tensor:

@@ -73,6 +73,8 @@ def test_a_csv_with_columns_of_other_names_becomes_a_model_that_tells_its_labels
         "figures",
         "metrics.json",
         "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
     ]
 
 
@@ -107,7 +109,7 @@ def test_a_second_run_reads_the_features_from_the_cache_and_gives_the_same_figur
     caplog.clear()
     with caplog.at_level(logging.INFO):
         second = run(*flags, "--output_dir", tmp_path / "two")
-    assert sum("read from the cache" in message for message in caplog.messages) == 2
+    assert sum("read from the cache" in message for message in caplog.messages) == 3  # and the names
     assert second["runs"] == first["runs"]
 
 

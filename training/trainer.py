@@ -35,7 +35,7 @@ class ClassifierTrainer(Trainer):
 
     def __init__(self, *args, loss: Loss, advice: str, **kwargs):
         super().__init__(*args, **kwargs)
-        for callback in make_callbacks(cast(RecipeArguments, self.args).callbacks):
+        for callback in make_callbacks(getattr(self.args, "callbacks", [])):
             self.add_callback(callback)
         cast(Any, self.model).loss_function = loss
         self.loss_watch = LossWatch(advice)

@@ -38,7 +38,7 @@ def pins() -> dict[str, str]:
         lines = [
             line for line in requires("fusion-emotions") or [] if ";" not in line or "'mcp'" in line.replace('"', "'")
         ]
-    return {match[1]: match[2] for line in lines if (match := re.match(r"([\w\-]+)==(\S+)", line))}
+    return {match[1]: match[2] for line in lines if (match := re.match(r"([\w\-]+)==([^\s;]+)", line))}
 
 
 def build_space(

@@ -39,7 +39,7 @@ def test_a_text_that_is_sent_while_another_is_explained_is_the_one_that_stays(pa
     settle(page, "#own input", "#threshold input[type=number]", "#top-k input[type=number]")
     page.locator("#top-k input[type=number]").fill("3")
     page.locator("#top-k input[type=number]").blur()
-    expect(page.locator("#bars .bar")).to_have_count(3)
+    expect(page.locator("#bars .bar")).to_have_count(max(3, len(predicted(page))))  # one for each that is predicted
     assert page.locator("#bars .bar").first.get_attribute("data-label") == first
 
 

@@ -5,8 +5,11 @@ import json
 import subprocess
 import sys
 import tomllib
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 from gradio_client import Client
@@ -14,6 +17,7 @@ from gradio_client import Client
 from demo.tools import PINNED
 
 ROOT = Path(__file__).parents[2]
+Result = TypeVar("Result")
 TEXT = "I am so happy that you came!"
 # A proxy that nobody runs: the demo is to answer its tools without a request to itself.
 PROXIES = dict.fromkeys(("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"), "http://127.0.0.1:9")
@@ -44,6 +48,12 @@ async def session(url: str):
         yield client
 
 
+def in_own_loop(work: Coroutine[Any, Any, Result]) -> Result:
+    """The result of a coroutine, whatever loop runs in this thread (Playwright's does)."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
 def ask(app, *calls: tuple[str, dict]) -> list:
     """The results of calls that are all sent at once."""
 
@@ -51,7 +61,7 @@ def ask(app, *calls: tuple[str, dict]) -> list:
         async with session(app.url) as client:
             return await asyncio.gather(*(client.call_tool(name, arguments) for name, arguments in calls))
 
-    return asyncio.run(run())
+    return in_own_loop(run())
 
 
 def refusal(result) -> str:
@@ -64,7 +74,7 @@ def test_three_tools_are_listed_and_each_argument_is_described(served):
         async with session(served.url) as client:
             return (await client.list_tools()).tools
 
-    tools = {tool.name: tool for tool in asyncio.run(run())}
+    tools = {tool.name: tool for tool in in_own_loop(run())}
     assert set(tools) == {"classify", "classify_many", "explain"}
     for tool in tools.values():
         assert "Returns: " in tool.description

@@ -92,6 +92,8 @@ COLUMNS = [
     Refusal("max_rows is 0: expected at least 1", GOOD, {"max_rows": 0}, then={"max_rows": 16}),
     Refusal("text column 'n' .* holds .*Name the right column with --text_column",
             csv(n=[f"{i}" for i in range(ROWS)], **PLAIN), {"text_column": "n"}, then={"text_column": "text"}),
+    Refusal("text_column is 'text,n,label': expected one column, or two different ones for pairs",
+            csv(n=TEXTS, **PLAIN), {"text_column": "text,n,label"}, then={"text_column": "text,n"}),
     Refusal("holds no label at all.*--label_column", csv(**PLAIN, mood=[""] * ROWS), {"label_column": "mood"},
             then={"label_column": "label"}),
     Refusal(r"\['V'\] .* measurements such as 1.0.*pandas.cut\(table\['V'\]", csv(V=VALUES, text=MANY),
