@@ -37,9 +37,11 @@ def test_a_text_that_is_sent_while_another_is_explained_is_the_one_that_stays(pa
     assert page.evaluate(SHOWN) == "I hate this horrible day."
     page.get_by_text("Thresholds and number of bars").click()
     settle(page, "#own input", "#threshold input[type=number]", "#top-k input[type=number]")
+    best = [bar.get_attribute("data-label") for bar in page.locator("#bars .bar").all()[:3]]
     page.locator("#top-k input[type=number]").fill("3")
     page.locator("#top-k input[type=number]").blur()
-    expect(page.locator("#bars .bar")).to_have_count(max(3, len(predicted(page))))  # one for each that is predicted
+    # A predicted label has a bar in any case, though three others score higher.
+    expect(page.locator("#bars .bar")).to_have_count(len({*best, *predicted(page)}))
     assert page.locator("#bars .bar").first.get_attribute("data-label") == first
 
 
