@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
+from datasets import Dataset
 from transformers import AutoModel, AutoTokenizer, pipeline
 
 import label
@@ -50,18 +52,19 @@ def write(file: Path, rows: list[list]) -> Path:
 def trained(request, tmp_path_factory) -> Path:
     """A folder with pairs.csv and a model that was trained on it."""
     root = tmp_path_factory.mktemp(request.param)
+    # A quarter of the labels is wrong, so that no probability is 0 or 1 and would stay so whatever the features.
     rows = [
-        [f"{first} {row}", second and f"{second} {number}", "yes" if number % 2 else "no"]
+        [f"{first} {row}", second and f"{second} {number}", "yes" if (row % 4 > 0) == (number % 2 > 0) else "no"]
         for row in range(12)
         for number, (first, second) in enumerate(PAIRS)
     ]
     spec = {"name": "tiny", "model_id": str(standin(request.param, root / "backbone")), "dtype": "float32"}
     spec |= {"layers": [1, 2], "pooling": ["mean", "cls"], "max_length": MAX_LENGTH}
-    recipe = {"description": "Tiny.", "backbones": [spec], "head": {"linear_skip": True, "standardise": True}}
+    recipe = {"description": "Tiny.", "backbones": [spec], "head": {"linear_skip": True}}
     (root / "recipe.yaml").write_text(yaml.safe_dump(recipe))
     train.main(
         f"--recipe {root}/recipe.yaml --dataset {write(root / 'pairs.csv', rows)} --text_column premise,hypothesis "
-        f"--num_train_epochs 8 --learning_rate 0.01 --per_device_train_batch_size 8 "
+        f"--num_train_epochs 8 --learning_rate 0.002 --per_device_train_batch_size 8 "
         f"--cache_dir {root}/cache --output_dir {root}/model".split()
     )
     return root
@@ -74,8 +77,12 @@ def model(trained) -> FusionForSequenceClassification:
 
 @pytest.fixture(scope="module")
 def expected(model) -> np.ndarray:
-    """Probabilities `(pairs, labels)` by `logits`."""
-    return torch.softmax(model.logits(READ), dim=1).numpy()
+    """Probabilities `(pairs, labels)` by `logits`: none is near 0 or 1, and they differ."""
+    found = torch.softmax(model.logits(READ), dim=1).numpy()
+    assert ((found > 0.02) & (found < 0.98)).all(), found
+    assert np.diff(np.sort(found[:, 0])).min() > 1e-4, found
+    assert np.ptp(found[:, 0]) > 0.02, found
+    return found
 
 
 def as_array(answers: list[list[dict]], names: dict[int, str]) -> np.ndarray:
@@ -117,6 +124,23 @@ def test_the_model_records_its_columns_and_what_was_read_is_said(trained, model)
     assert "'premise' and 'hypothesis'" in (trained / "model" / "README.md").read_text()
     assert report["reading"]["unused"] == []
     assert report["parity"]["max_difference"] <= 1e-3
+
+
+def test_the_card_and_trainings_last_lines_show_a_pair_that_the_model_reads(trained, model, capsys):
+    card = (trained / "model" / "README.md").read_text()
+    code = card.split("```python\n")[1].split("```")[0].replace('model="model"', f'model="{trained}/model"')
+    train.say_how_to_try(trained / "model", model.config)
+    for lines in (code, textwrap.dedent(capsys.readouterr().out.split("Try it:")[1])):
+        assert "text_pair" in lines
+        *before, last = lines.strip().splitlines()
+        scope: dict = {}
+        exec("\n".join([*before, f"answer = {last}"]), scope)
+        (pair,) = check_texts([eval(last.removeprefix("classify(").rpartition(", top_k")[0])])
+        assert isinstance(pair, tuple)
+        assert np.allclose(
+            as_array([scope["answer"]], model.config.id2label), model.logits([pair]).softmax(1), atol=1e-5
+        )
+    assert "--text_column premise,hypothesis" in card
 
 
 def test_predict_takes_tuples_and_dicts_and_a_pair_is_not_its_parts(model, expected):
@@ -270,10 +294,21 @@ def test_the_cache_key_knows_a_pair_from_every_other_way_to_write_its_texts(tmp_
     backbone = Backbone.from_dict({"name": "t", "model_id": str(standin("bert", tmp_path / "b")), "hidden_size": 24})
     ways = [[("a", "b")], ["a", "b"], ["ab"], [("b", "a")], [joined(("a", "b"))], [("a", "b"), "a"], ["a", ("a", "b")]]
     assert len({cache_key(texts, backbone, torch.device("cpu")) for texts in ways}) == len(ways)
+    # Single texts have one key, in whatever form they come.
+    columns = Dataset.from_dict({"text": ["a", "b"], "text_pair": ["", None]})
+    forms = [
+        ["a", "b"],
+        texts_of_split(columns),
+        texts_of_split(columns.select_columns("text")),
+        check_texts(["a", "b"]),
+    ]
+    assert len({cache_key(texts, backbone, torch.device("cpu")) for texts in forms}) == 1
 
 
 def test_a_model_of_single_texts_has_no_word_of_pairs_in_its_config(tmp_path):
     FusionConfig().save_pretrained(tmp_path)
-    assert "text_columns" not in json.loads((tmp_path / "config.json").read_text())
+    single = json.loads((tmp_path / "config.json").read_text())
+    FusionConfig(text_columns=COLUMNS).save_pretrained(tmp_path)
+    assert json.loads((tmp_path / "config.json").read_text()) == single | {"text_columns": COLUMNS}
     with pytest.raises(ValueError, match="text_columns"):
         FusionConfig(text_columns=["premise"])
