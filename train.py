@@ -23,7 +23,8 @@ from common.command import end_with_status
 from common.memory import keep_few_kernels
 from extraction.reading import LoadedData
 from extraction.splits import is_multi_label, label_matrix, label_names, texts_of
-from hub_config.card import write_card
+from fusion_model import FusionConfig
+from hub_config.card import example, write_card
 from hub_config.publish import prepare, publish
 from training.arguments import Arguments, parse
 from training.calibration import to_probabilities
@@ -123,7 +124,7 @@ def main(argv: list[str] | None = None) -> Path:
             )
             write_results(result, arguments, best, report, feeds, names)
     show_results(report, console)
-    say_how_to_try(folder)
+    say_how_to_try(folder, best.model.config)
     if target is not None:
         publish(folder, target, token=arguments.training.hub_token, console=console)
     return folder
@@ -177,13 +178,13 @@ def write_results(
     write_card(folder, best.model.config, report, arguments.recipe)
 
 
-def say_how_to_try(folder: Path) -> None:
+def say_how_to_try(folder: Path, config: FusionConfig) -> None:
     """The last lines on the terminal."""
     print(
         f"\nThe model is in {folder}. Try it:\n\n"
         "  from transformers import pipeline\n"
         f'  classify = pipeline("text-classification", model="{folder}", trust_remote_code=True)\n'
-        '  classify("You did what?! I am so proud of you!", top_k=3)\n'
+        f"  classify({example(config)}, top_k=3)\n"
     )
 
 

@@ -76,6 +76,13 @@ def cell(value: object) -> str:
     return re.sub(r"([\\`*\[\]<>|~&$#]|(?<![^\W_])_|_(?![^\W_]))", r"\\\1", " ".join(str(value).split()))
 
 
+def example(config: FusionConfig) -> str:
+    """An input as Python source: a text, or a pair where the model was trained on pairs."""
+    if config.text_columns:
+        return '{"text": "I took the job.", "text_pair": "You did what?! I am so proud of you!"}'
+    return '"You did what?! I am so proud of you!"'
+
+
 def spread(figure: dict[str, float], digits: int, runs: int) -> str:
     """`mean`, or `mean ± std` where there were several runs."""
     deviation = f" ± {figure['std']:.{digits}f}" if runs > 1 else ""
@@ -155,6 +162,7 @@ def write_card(folder: Path, config: FusionConfig, report: dict, recipe: Recipe)
     body = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         name=name,
         config=config,
+        example=example(config),
         report=report,
         recipe=recipe,
         split=split,

@@ -9,6 +9,7 @@ from transformers import AutoModel, AutoTokenizer, LlamaModel
 from fusion_model.backbones import check_backbones
 from fusion_model.encoder import BackboneEncoder
 from fusion_model.pooling import PooledLayers, pool
+from tests.standins import standin
 
 OVERFLOW = 900  # found by trial
 LONG = "the night may bring what it did not expect and I hate it so much " * 36  # 500 words
@@ -99,6 +100,17 @@ def test_padding_as_on_a_gpu_does_not_change_features(tiny_bert, tiny_roberta, t
         with monkeypatch.context() as patch:
             patch.setattr("fusion_model.encoder.bucket_by_length", lambda lengths, *a, **k: [range(len(lengths))])
             torch.testing.assert_close(encoder.encode(texts), one_length, atol=2e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta", "distilbert", "llama"])
+def test_pairs_have_the_same_features_alone_in_company_and_padded_as_on_a_gpu(kind, tmp_path, texts, monkeypatch):
+    encoder = encoder_of(standin(kind, tmp_path), layers=[0, -1], pooling=["mean", "max", "cls", "last"])
+    pairs = [*zip(texts, texts[::-1], strict=True), *texts[:3], ("no", LONG), (LONG, "no")]
+    together, alone = encoder.encode(pairs), torch.cat([encoder.encode([pair]) for pair in pairs])
+    monkeypatch.setattr("fusion_model.encoder.bucket_by_length", lambda lengths, *a, **k: [range(len(lengths))])
+    assert len({len(ids) for ids in encoder.tokenize(pairs)}) > 5
+    for others in (together, encoder.encode(pairs)):
+        torch.testing.assert_close(others, alone, atol=2e-3, rtol=1e-3)
 
 
 @pytest.mark.parametrize("name", ["tiny_bert", "tiny_roberta", "tiny_llama", "minilm"])

@@ -152,6 +152,23 @@ def test_two_backbones_one_of_them_tuned_and_one_label_a_text(tmp_path):
     assert [len(one) for one in answers["predicted"]] == [1] * len(TEXTS)
 
 
+@pytest.mark.slow
+def test_an_export_of_a_model_of_single_texts_refuses_pairs_and_reads_the_two_as_one(model_folder, tmp_path):
+    export(str(model_folder), tmp_path / "onnx", "float32")
+    model = FusionForSequenceClassification.from_pretrained(model_folder).eval()
+    pair = ("it is cold", "I hate this")
+    with exported(tmp_path / "onnx", threads=1) as classifier:
+        assert not [one.name for one in classifier.session.get_inputs() if "token_type_ids" in one.name]
+        for form in (pair, {"text": pair[0], "text_pair": pair[1]}):
+            with pytest.raises(
+                ValueError, match=r"Input 1 is a pair.*'model' was trained on.*Give the two as one text"
+            ):
+                classifier.predict(["ok", form])
+        # Done as it says.
+        as_one = classifier.probabilities(["ok", "\n".join(pair)])
+    np.testing.assert_allclose(as_one, model.logits(["ok", "\n".join(pair)]).sigmoid().numpy(), atol=3e-3)
+
+
 def test_a_decoder_is_refused(tmp_path):
     config = FusionConfig(
         backbones=[
