@@ -52,7 +52,7 @@ def start(model: str) -> tuple[subprocess.Popen, str]:
         if process.poll() is not None:
             raise RuntimeError("The demo did not start: see above.")
         try:
-            if httpx.get(url, timeout=5).status_code == 200:
+            if httpx.get(url, timeout=5, trust_env=False).status_code == 200:
                 return process, url
         except httpx.TransportError:
             time.sleep(0.5)
@@ -112,7 +112,7 @@ async def run(url: str, pid: int, clients: int, requests: int) -> dict:
     # A connection for each request: an idle one that the server just closed would look like an error of its own.
     note("start")
     limits = httpx.Limits(max_connections=clients, max_keepalive_connections=0)
-    async with httpx.AsyncClient(timeout=120, limits=limits) as client:
+    async with httpx.AsyncClient(timeout=120, limits=limits, trust_env=False) as client:
         await asyncio.gather(*(warm(client) for _ in range(clients)))
         note("warm")
         started = time.perf_counter()

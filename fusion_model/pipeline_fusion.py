@@ -8,7 +8,7 @@ import numpy as np
 from transformers import Pipeline
 
 from .predictions import check_choice, probabilities, rank
-from .texts import Text, check_texts, find_keys
+from .texts import Text, as_row, check_texts, find_keys
 
 # Texts that are read together when the caller names no batch size: enough for the encoder to sort by length.
 DEFAULT_BATCH_SIZE = 256
@@ -53,7 +53,8 @@ class FusionTextClassificationPipeline(Pipeline):
         batch_size = next((size for size in (batch_size, self._batch_size) if size is not None), DEFAULT_BATCH_SIZE)
         if type(batch_size) is not int or batch_size < 1:
             raise ValueError(f"batch_size is {batch_size!r}: expected a number of texts from 1 on.")
-        inputs = _text_column(inputs, self.model.config.text_columns)
+        columns = self.model.config.text_columns
+        inputs = as_row(_text_column(inputs, columns), columns)
         one_text = isinstance(inputs, (str, bytes, dict))
         if isinstance(inputs, Sequence) and not one_text:
             inputs = list(inputs)
@@ -114,7 +115,9 @@ def _text_column(inputs: Any, trained: Sequence[str] | None) -> Any:
     """
     columns = getattr(inputs, "columns", None)
     if columns is None or not hasattr(inputs, "shape"):
-        return inputs
+        # Arrow's arrays iterate over scalars of their own, and one of numpy's may hold a single text.
+        to_list = getattr(inputs, "to_pylist", None) or (getattr(inputs, "shape", None) == () and inputs.tolist)
+        return to_list() if to_list else inputs
     # Arrow's columns are the data, and their names are elsewhere.
     names = [str(name) for name in getattr(inputs, "column_names", columns)]
     found = [name for name in find_keys(names, trained) or () if name in names]

@@ -3,7 +3,8 @@
 An export carries this file as it is, so it imports the standard library alone.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 Text = str | tuple[str, str]
 # Keys of a pair in transformers' text classification.
@@ -15,7 +16,7 @@ def check_texts(texts: object, first: int = 0, columns: Sequence[str] | None = N
 
     Args:
         texts: What a user passed: strings, pairs as tuples of two (a list may be a mistake), dicts with `text` and
-            perhaps `text_pair`.
+            perhaps `text_pair`; rows of a table are read as dicts.
         first: Number of the first text, for the message.
         columns: The two columns that the model was trained on; a dict may have them as its keys.
 
@@ -26,19 +27,28 @@ def check_texts(texts: object, first: int = 0, columns: Sequence[str] | None = N
     Raises:
         ValueError: an input is neither, or the first text of a pair is blank.
     """
-    if isinstance(texts, str) or not isinstance(texts, Sequence):
-        raise ValueError(f"Expected a list of texts, got {type(texts).__name__}. For one text, pass [text].")
+    if isinstance(texts, (str, bytes, bytearray)) or not isinstance(texts, Sequence):
+        kind = type(texts).__name__
+        raise ValueError(
+            f"Expected a list of texts, got {kind}. For one text, pass [text]; for a column, list(column)."
+        )
     return [_check(text, row, columns) for row, text in enumerate(texts, start=first)]
 
 
 def _check(text: object, row: int, columns: Sequence[str] | None) -> Text:
     """One input."""
+    text = as_row(text, columns)
     if isinstance(text, dict):
         found = find_keys(text, columns)
         if found is None:
             expected = f"'text' and 'text_pair', or {list(columns)}" if columns else "the key 'text'"
             raise ValueError(f"Input {row} is a dict with the keys {sorted(map(str, text))}: expected {expected}.")
         text = (text[found[0]], text.get(found[1]))
+        if isinstance(text[0], Sequence) and not isinstance(text[0], (str, bytes)):
+            raise ValueError(
+                f"Input {row} is a dict of columns, not of one text: expected a text under {found[0]!r}. Give the list "
+                "that stands there, or the table itself."
+            )
     if isinstance(text, tuple) and len(text) == 2:
         text, second = text
         if not is_blank(second):
@@ -73,9 +83,28 @@ def find_keys(names: Collection[str], columns: Sequence[str] | None = None) -> S
     return max(named, key=lambda keys: keys[1] in names, default=None)
 
 
+def as_row(value: Any, columns: Sequence[str] | None = None) -> Any:
+    """A table's row (a mapping, a tuple or series with names) as a dict; any other value as it is.
+
+    Iterating over a row gives its names, or all its cells, which would pass for texts.
+
+    Args:
+        value: What a user passed.
+        columns: The two columns that the model was trained on. A series is a row if it has these names, or `text`.
+    """
+    if isinstance(value, Mapping):
+        return dict(value)
+    if hasattr(value, "_asdict"):
+        return value._asdict()
+    is_series = hasattr(value, "keys") and hasattr(value, "to_dict")
+    return value.to_dict() if is_series and find_keys(value.keys(), columns) else value
+
+
 def is_blank(text: object) -> bool:
-    """Whether there is no text: None, NaN, or white space alone."""
-    return text is None or text != text or (isinstance(text, str) and not text.strip())
+    """Whether there is no text: None, NaN, pandas' NA, or white space alone."""
+    if isinstance(text, str):
+        return not text.strip()
+    return text is None or (isinstance(text, float) and text != text) or type(text).__name__ in ("NAType", "NaTType")
 
 
 def pair_up(texts: Iterable[str], seconds: Iterable[str | None]) -> list[Text]:
@@ -96,4 +125,4 @@ def whole_signs(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-__all__ = ["KEYS", "Text", "check_texts", "find_keys", "is_blank", "joined", "pair_up", "whole_signs"]
+__all__ = ["KEYS", "Text", "as_row", "check_texts", "find_keys", "is_blank", "joined", "pair_up", "whole_signs"]

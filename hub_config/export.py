@@ -76,7 +76,7 @@ def export(folder: str, output: Path, dtype: Literal["int8", "float32"] = "int8"
         name = Path(folder).name if Path(folder).is_dir() else folder
         _write_config(model, backbones, name, dtype, aside / "config.json")
         for file in (*(module.__file__ for module in CARRIED), HERE / "predict.py"):
-            shutil.copy(str(file), aside)
+            shutil.copyfile(str(file), aside / Path(str(file)).name)  # the mode is the umask's, not the original's
         (aside / "README.md").write_text(README.format(name=name, dtype=dtype), encoding="utf-8")
         write_graph(model, aside / "model.onnx")
         if dtype == "int8":

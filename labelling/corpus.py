@@ -254,7 +254,9 @@ def find_files(source: str) -> tuple[Path, list[Path]]:
     left_out.subtract(file.suffix.lower() for file in candidates)
     if candidates and +left_out:
         kinds = ", ".join(f"{count:,} with {kind}" for kind, count in sorted((+left_out).items()))
-        logger.warning(f"'{source}': {left_out.total():,} file(s) are not read: {kinds}. A pattern would name them.")
+        known = sorted(kind for kind in +left_out if kind in SUFFIXES)
+        cure = f" A pattern takes them: '{source}/*{known[0]}'." if known else ""
+        logger.warning(f"'{source}': {left_out.total():,} file(s) are not read: {kinds}.{cure}")
     files = sorted(candidates, key=lambda file: file.as_posix())
     if not files:
         raise DataError(f"'{source}' holds no file that ends in one of {list(SUFFIXES)}.")

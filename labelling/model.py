@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import hf_hub_download, resolve_revision
-from huggingface_hub.errors import HFValidationError
+from huggingface_hub import constants, hf_hub_download, resolve_revision
+from huggingface_hub.errors import HFValidationError, RevisionResolutionError
 
 from fusion_model.backbones import check_backbones
 from fusion_model.hub import hub_is_reachable
@@ -69,6 +69,18 @@ def find_model(source: str) -> ModelFacts:
         file = hf_hub_download(repo, "config.json", revision=commit, local_files_only=offline)
     except HFValidationError:
         raise ValueError(f"There is no folder '{source}', and it is no Hub id such as user/model either.") from None
+    except RevisionResolutionError:
+        raise OSError(
+            f"There is no folder '{source}', the Hub ({constants.ENDPOINT}) has no such model or cannot be reached; "
+            f"'{repo}' was not downloaded before. Give a folder, or try again when the Hub answers."
+        ) from None
+    except OSError as error:
+        if error.errno is None:  # an answer of the Hub
+            raise
+        raise OSError(
+            f"'{repo}' cannot be downloaded to '{constants.HF_HUB_CACHE}' ({error.strerror}). Set HF_HOME to a folder "
+            "that this account may write in."
+        ) from None
     config = _read_config(Path(file), source)
     return ModelFacts(repo, commit, None, *_read_facts(config))
 

@@ -1,6 +1,7 @@
 """What users of comparable tools expect: each test is a public report's smallest input."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -9,7 +10,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from standins import small_model
+import yaml
+from standins import small_model, standin
 from transformers import AutoTokenizer, TrainerCallback, pipeline
 
 import app
@@ -96,12 +98,37 @@ def test_nothing_is_reported_unless_it_is_asked_for_and_logging_steps_means_step
     assert (asked.logging_strategy, asked.logging_steps, asked.run_name) == ("steps", 5, "first")
 
 
-def test_tensorboard_finds_each_runs_loss_beside_the_model(tmp_path):
-    pytest.importorskip("tensorboard", reason="tensorboard is not installed")
-    quick = ["--dataset", "sample", "--max_rows", "60", "--num_train_epochs", "1", "--min_steps", "0"]
-    flags = ["--report_to", "tensorboard", "--output_dir", str(tmp_path / "out"), "--cache_dir", str(tmp_path / "c")]
-    train.main([*quick, *flags])
-    assert list((tmp_path / "out" / "runs").rglob("events.out.tfevents.*"))
+def test_tensorboard_finds_loss_and_metrics_of_head_and_fine_tuned_backbone_where_asked(tmp_path):
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed (requirements-tensorboard.txt)")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    recipe = {
+        "backbones": [
+            {"name": "tiny", "model_id": str(standin("bert", tmp_path / "bert")), "finetune": {"epochs": 1}},
+            {"name": "frozen", "model_id": str(standin("distilbert", tmp_path / "distilbert"))},
+        ],
+        "head": {"fusion_dim": 8, "hidden_sizes": [8]},
+        "training": {"num_train_epochs": 1, "min_steps": 0, "lexical": False},
+    }
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(recipe))
+    flags = [
+        "--recipe",
+        str(tmp_path / "small.yaml"),
+        "--dataset",
+        "sample",
+        "--max_rows",
+        "60",
+        "--logging_steps",
+        "1",
+    ]
+    for logger in ("tensorboard", "none"):
+        out = tmp_path / logger
+        train.main([*flags, "--report_to", logger, "--output_dir", str(out), "--cache_dir", str(out / "cache")])
+    assert not [*(tmp_path / "none").rglob("*tfevents*"), *(tmp_path / "none").rglob("runs")]
+    files = list((tmp_path / "tensorboard" / "runs").rglob("events.out.tfevents.*"))
+    tags = [set(EventAccumulator(str(file)).Reload().Tags()["scalars"]) for file in files]
+    assert len(tags) == 2, "the head's, and the fine-tuned backbone's"
+    assert all({"train/loss", "eval/loss", "eval/macro_f1"} <= found for found in tags), tags
 
 
 def test_dropping_the_only_batch_is_refused_before_any_work(tmp_path):
@@ -117,6 +144,65 @@ def test_files_of_a_folder_that_are_not_read_are_counted(tmp_path, caplog):
     _, files = find_files(str(tmp_path))
     assert [file.name for file in files] == ["a.csv", "b.jsonl"]
     assert "3 file(s) are not read: 2 with .pdf, 1 with .txt" in caplog.text
+    (named,) = re.findall(r"'(\S+/\*\.\w+)'", caplog.text)
+    assert find_files(named)[1] == [tmp_path / "c.txt"]
+
+
+def test_no_pattern_is_advised_for_files_that_nothing_reads(tmp_path, caplog):
+    for name in ("a.csv", "b.pdf"):
+        (tmp_path / name).write_text("text\nfine\n")
+    find_files(str(tmp_path))
+    assert "1 file(s) are not read: 1 with .pdf." in caplog.text
+    assert "/*." not in caplog.text
+
+
+@pytest.mark.parametrize("home", ["{tmp}/file", "/proc/nowhere"], ids=["a file", "unwritable"])
+def test_a_hub_model_without_a_place_for_downloads_is_refused_by_the_variable(home, tmp_path):
+    (tmp_path / "file").touch()
+    code = (
+        "import labelling.model as m, sys\n"
+        "m.hub_is_reachable = lambda: True\n"
+        "m.resolve_revision = lambda *_, **__: type('R', (), {'resolved': 'a' * 40})\n"
+        "m.hf_hub_download = lambda *_, **__: m.Path(m.constants.HF_HUB_CACHE).mkdir(parents=True)\n"
+        "try: m.find_model('user/name')\n"
+        "except OSError as error: print(error)"
+    )
+    place = home.format(tmp=tmp_path)
+    environment = {**os.environ, "HF_HOME": place}
+    environment.pop("HF_HUB_CACHE", None)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert place in done.stdout, done.stderr
+    assert "Set HF_HOME" in done.stdout
+
+
+def test_a_hub_model_that_was_not_downloaded_before_is_refused_without_a_network(tmp_path):
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
+    command = [
+        sys.executable,
+        "label.py",
+        "--model",
+        "user/name",
+        "--input",
+        "x.csv",
+        "--output",
+        str(tmp_path / "out"),
+    ]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "error: There is no folder 'user/name'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_a_local_model_labels_where_home_cannot_be_written(model, tmp_path):
+    (tmp_path / "corpus.csv").write_text("text\nfine\n")
+    environment = {name: value for name, value in os.environ.items() if name not in ("HF_HOME", "XDG_CACHE_HOME")}
+    command = [sys.executable, ROOT / "label.py", "--model", model, "--input", "corpus.csv", "--output", "out"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={**environment, "HOME": "/proc/x"}, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "part-000000.parquet").is_file()
 
 
 def test_both_caches_of_kernels_are_bounded_where_the_process_is_ours():

@@ -16,6 +16,8 @@ BRACKETS = {"[": "]", "(": ")", "{": "}"}
 # numpy writes lists without commas: ['joy' 'fear'], [14  2].
 TOKEN = r"""(?:'[^'\\]*(?:\\.[^'\\]*)*'|"[^"\\]*(?:\\.[^"\\]*)*"|[+-]?[0-9]+\.?[0-9]*)"""
 NUMPY = re.compile(rf"\[\s*{TOKEN}(?:\s+{TOKEN})+\s*\]")
+# What Python, numpy and torch write around a list; an empty set is `set()`.
+WRAPPED = re.compile(r"(?:array|frozenset|set|tensor)\(([\[({].*[\])}])?(?:,\s*\w+=[^\[\]{}()]*)?\)", re.DOTALL)
 BARE_NAMES = re.compile(r"\[\s*[^\W\d_][^\[\]{}()'\",:]*(?:,\s*[^\W\d_][^\[\]{}()'\",:]*)*\]")
 
 
@@ -137,13 +139,13 @@ def opened(cell: Any) -> Any:
 
 
 def _bracketed(cell: str) -> bool:
-    return cell.startswith("array(") or (len(cell) > 1 and BRACKETS.get(cell[0]) == cell[-1])
+    return bool(WRAPPED.fullmatch(cell)) or (len(cell) > 1 and BRACKETS.get(cell[0]) == cell[-1])
 
 
 def _parse(cell: str) -> object:
     """A list, tuple, set or dict in JSON's, Python's or numpy's spelling; a ValueError if it is none."""
-    if cell.startswith("array("):
-        cell = re.sub(r"(,\s*dtype=[\w.<>'\"]+)?\)$", "", cell.removeprefix("array("))
+    if wrapped := WRAPPED.fullmatch(cell):
+        cell = wrapped[1] or "[]"
     if NUMPY.fullmatch(cell):
         return [ast.literal_eval(token) for token in re.findall(TOKEN, cell)]
     try:

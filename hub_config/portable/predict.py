@@ -37,6 +37,7 @@ class Classifier:
     """
 
     def __init__(self, folder: str | Path = Path(__file__).parent, threads: int | None = None):
+        self.made_of = Path(folder).resolve(), threads
         folder = Path(folder)
         self.config = SimpleNamespace(**json.loads((folder / "config.json").read_text(encoding="utf-8")))
         self.config.id2label = dict(enumerate(self.config.labels))
@@ -53,6 +54,10 @@ class Classifier:
         options.intra_op_num_threads = threads or 0
         providers = ["CPUExecutionProvider"]
         self.session = onnxruntime.InferenceSession(str(folder / "model.onnx"), options, providers=providers)
+
+    def __reduce__(self) -> tuple:
+        """Pickle what it is made of, as onnxruntime's session cannot be: `Dataset.map(num_proc=2)`, worker pools."""
+        return type(self), self.made_of
 
     def logits(self, texts: list[Text]) -> np.ndarray:
         """Logits of raw texts.

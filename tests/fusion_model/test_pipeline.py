@@ -1,5 +1,8 @@
 """`pipeline("text-classification", …)` takes what transformers' own takes, and says what it does not take."""
 
+from collections import UserDict
+from types import MappingProxyType
+
 import datasets
 import numpy as np
 import pandas as pd
@@ -78,6 +81,46 @@ class Rows:
 
     def __getitem__(self, row: int) -> str:
         return self.texts[row % len(self.texts)]
+
+
+def test_a_row_of_a_table_is_one_text_whatever_holds_it(classify):
+    best = classify("so happy")
+    table = pd.DataFrame({"text": ["so happy"], "label": ["joy"]})
+    for row in (UserDict(table.iloc[0]), MappingProxyType(dict(table.iloc[0])), table.iloc[0]):
+        assert_same(classify(row), best)
+        assert_same(classify([row]), best)
+    assert_same(list(classify(table.itertuples(index=False))), best)
+    data = datasets.Dataset.from_pandas(table)
+    mapped = data.map(lambda row: {"score": classify(row)[0]["score"]}, load_from_cache_file=False)
+    assert mapped["score"][:] == pytest.approx([best[0]["score"]], abs=2e-5)
+
+
+def test_a_column_with_names_of_its_own_is_a_list_of_texts(classify, texts):
+    column = pd.Series(texts, index=[f"id {number}" for number in range(len(texts))])
+    assert_same(list(classify(column)), classify(texts))
+    assert_same(classify(pa.chunked_array([texts])), classify(texts))
+    assert_same(classify(np.array(texts[0])), classify(texts[:1]))
+
+
+def test_a_batch_of_columns_is_refused_and_its_list_is_read(classify, texts):
+    batch = datasets.Dataset.from_dict({"text": texts})[:]
+    with pytest.raises(ValueError, match=r"dict of columns.*'text'"):
+        classify(batch)
+    assert_same(classify(batch["text"]), classify(texts))
+
+
+def test_pandas_na_is_no_second_text(classify):
+    table = pd.DataFrame({"text": ["fine"], "text_pair": pd.Series([None], dtype="string")})
+    assert_same(classify(table), classify("fine"))
+
+
+def test_predict_says_how_a_column_becomes_a_list(model, texts):
+    for column in (pd.Series(texts), np.array(texts)):
+        with pytest.raises(ValueError, match=r"list\(column\)"):
+            model.predict(column)
+        assert_same(model.predict(list(column)), model.predict(texts))
+    with pytest.raises(ValueError, match="got bytes"):
+        model.predict(b"fine")
 
 
 def test_a_torch_data_set_ends_where_its_length_says(classify, model, texts):

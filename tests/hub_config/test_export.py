@@ -106,9 +106,21 @@ def model_folder(tmp_path_factory) -> Path:
     return make_model(tmp_path_factory.mktemp("export"), {"bert": "bert"})
 
 
+def assert_survives_pickling(folder: Path) -> None:
+    """As `Dataset.map(num_proc=2)` and worker pools need it, from another working directory too."""
+    code = (
+        "import os, pickle, sys; sys.path.insert(0, sys.argv[1]); from predict import Classifier\n"
+        "os.chdir(sys.argv[1]); model = Classifier('.', threads=1); packed = pickle.dumps(model); os.chdir('/')\n"
+        "assert pickle.loads(packed).predict(['fine'], top_k=None) == model.predict(['fine'], top_k=None)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.slow
 def test_float32_agrees_with_the_model_without_torch(model_folder, tmp_path):
     export(str(model_folder), tmp_path / "onnx", "float32")
+    assert_survives_pickling(tmp_path / "onnx")
     answers = scores_without_torch(tmp_path / "onnx")
     model = FusionForSequenceClassification.from_pretrained(model_folder).eval()
     expected = model.logits(TEXTS).sigmoid().numpy()

@@ -92,6 +92,9 @@ def test_ray_gives_an_array_of_arrays_and_takes_numpy_batches_back_without_their
     reader("ray")
     from ray.data.block import BlockAccessor
 
+    kept = BlockAccessor.for_block(pq.read_table(file)).to_batch_format("pyarrow")
+    for block in (kept, BlockAccessor.batch_to_block(kept)):
+        assert block.schema.field(NAME).type == pa.list_(pa.float16(), 3)
     batch = BlockAccessor.for_block(pq.read_table(file)).to_batch_format("numpy")
     assert batch[NAME].dtype == object
     assert np.stack(batch[NAME]).dtype == np.float16
