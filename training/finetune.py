@@ -221,7 +221,7 @@ def _train(
 ) -> tuple[EndToEnd, PreTrainedTokenizerBase]:
     """The Trainer's part."""
     set_seed(seed)
-    encoder = BackboneEncoder(backbone.replace(dtype="float32"))
+    encoder = BackboneEncoder(backbone.replace(dtype="float32", resolved_dtype=None))
     tokenizer = encoder.tokenizer
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token

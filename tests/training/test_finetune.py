@@ -154,7 +154,7 @@ def small(tmp_path):
         (backbone,) = check_backbones(
             [{"name": "small", "model_id": str(standin(kind, tmp_path / kind, layers=3)), "tuned": True}]
         )
-        backbone = pin(backbone)
+        backbone = pin(backbone).replace(resolved_dtype="bfloat16")  # where it serves
         data = DatasetDict({name: Dataset.from_dict({"text": TEXTS * 8}) for name in ("train", "validation")})
         labels = {name: np.array([0, 1, 2] * 8) for name in data}
         options = parse(["--bf16", "false"]).training
@@ -162,7 +162,8 @@ def small(tmp_path):
         block = Finetune(epochs=1, learning_rate=1e-2, **block)
         check_depth(backbone, block)
         tuned, head = finetune(backbone, block, task, seed=1)
-        before, after = (BackboneEncoder(one.replace(dtype="float32")).model.state_dict() for one in (backbone, tuned))
+        full = {"dtype": "float32", "resolved_dtype": None}
+        before, after = (BackboneEncoder(one.replace(**full)).model.state_dict() for one in (backbone, tuned))
         return before, after, head
 
     return run
@@ -188,6 +189,11 @@ def test_without_top_layers_every_layer_and_the_embeddings_move(small):
     changed = moved(before, after)
     for part in ("embeddings.word_embeddings", *(f"encoder.layer.{layer}." for layer in range(3))):
         assert any(part in name for name in changed), part
+
+
+def test_that_training_computes_in_float32_is_no_reason_to_warn(small, caplog):
+    small()
+    assert "computes in float32" not in caplog.text
 
 
 def test_frozen_embeddings_stay_and_the_layers_move(small):
