@@ -230,7 +230,7 @@ def test_an_export_on_a_full_disk_leaves_nothing_and_says_where(model, tmp_path,
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(export.shutil, "copy", full)
+    monkeypatch.setattr(export.shutil, "copyfile", full)
     with pytest.raises(DiskFullError, match=rf"No room to write in {tmp_path / 'sub'}.*MB are free"):
         export.export(str(model), tmp_path / "sub" / "onnx")
     assert list((tmp_path / "sub").iterdir()) == []
