@@ -283,3 +283,12 @@ def test_a_callback_that_is_none_is_named(name):
 
 def test_a_backbone_that_is_fine_tuned_is_watched_as_heads_are():
     assert {"report_to", "run_name", "callbacks", "logging_strategy", "logging_steps"} <= {*HARDWARE}
+
+
+def test_no_bar_of_loading_weights_stands_between_what_label_py_says(model, tmp_path):
+    (tmp_path / "texts.csv").write_text("text\nso glad of it\nleave me alone\n")
+    flags = ["--model", str(model), "--input", str(tmp_path / "texts.csv"), "--output", str(tmp_path / "out")]
+    done = subprocess.run([sys.executable, "label.py", *flags], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "2 rows" in done.stdout
+    assert "Loading weights" not in done.stderr + done.stdout
