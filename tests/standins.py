@@ -1,10 +1,11 @@
 """Tiny random models in the published backbones' places, as long as the recipes ask (256 tokens), and one over them."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import (
     BertConfig,
     BertModel,
@@ -33,6 +34,14 @@ LAYERS = {"llama": 6}
 WIDE: dict[str, Any] = {"num_attention_heads": 2, "intermediate_size": 32, "max_position_embeddings": 258}
 
 
+def vocabulary() -> dict[str, int]:
+    """Ids of the corpus's words and letters: the same in each process, which those of a WordPieceTrainer are not."""
+    words = sorted({word for text in CORPUS for word in re.findall(r"\w+|[^\w\s]", text.lower())})
+    letters = sorted({letter for word in words for letter in word})
+    pieces = dict.fromkeys(["[UNK]", "[PAD]", "[CLS]", "[SEP]", *letters, *(f"##{one}" for one in letters), *words])
+    return {piece: number for number, piece in enumerate(pieces)}
+
+
 def standin(kind: str, folder: Path, layers: int | None = None) -> Path:
     """Save a random `bert`, `roberta`, `distilbert` or `llama` (without a pad token) and its tokenizer in `folder`."""
     torch.manual_seed(len(kind))
@@ -46,13 +55,9 @@ def standin(kind: str, folder: Path, layers: int | None = None) -> Path:
         model = DistilBertModel(DistilBertConfig(vocab_size=120, dim=24, n_layers=2, n_heads=2, hidden_dim=32))
     else:
         model = LlamaModel(LlamaConfig(hidden_size=32, num_key_value_heads=2, **size))
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer = Tokenizer(models.WordPiece(vocabulary(), unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    specials = ["[UNK]", "[PAD]", "[CLS]", "[SEP]"]
-    tokenizer.train_from_iterator(
-        CORPUS, trainers.WordPieceTrainer(vocab_size=120, special_tokens=specials, show_progress=False)
-    )
     template = "[CLS] $A" if kind == "llama" else "[CLS] $A [SEP]"
     ids = [("[CLS]", 2), ("[SEP]", 3)]
     pair = {"llama": "[CLS] $A $B", "roberta": "[CLS] $A [SEP] [SEP] $B [SEP]"}

@@ -61,7 +61,7 @@ def trained(request, tmp_path_factory) -> Path:
     (root / "recipe.yaml").write_text(yaml.safe_dump(recipe))
     train.main(
         f"--recipe {root}/recipe.yaml --dataset {write(root / 'pairs.csv', rows)} --text_column premise,hypothesis "
-        f"--num_train_epochs 8 --learning_rate 0.002 --per_device_train_batch_size 8 "
+        f"--num_train_epochs 6 --learning_rate 0.002 --per_device_train_batch_size 8 "
         f"--cache_dir {root}/cache --output_dir {root}/model".split()
     )
     return root
@@ -76,9 +76,9 @@ def model(trained) -> FusionForSequenceClassification:
 def expected(model) -> np.ndarray:
     """Probabilities `(pairs, labels)` by `logits`: none is near 0 or 1, and they differ."""
     found = torch.softmax(model.logits(READ), dim=1).numpy()
-    assert ((found > 1e-4) & (found < 1 - 1e-4)).all(), found
-    assert np.diff(np.sort(found[:, 0])).min() > 1e-6, found
-    assert np.ptp(found[:, 0]) > 0.005, found
+    assert ((found > 0.02) & (found < 0.98)).all(), found
+    assert np.diff(np.sort(found[:, 0])).min() > 1e-4, found
+    assert np.ptp(found[:, 0]) > 0.02, found
     return found
 
 

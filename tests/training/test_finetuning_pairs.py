@@ -28,18 +28,17 @@ def test_a_backbone_fine_tuned_on_pairs_scores_validation_as_the_trainer_did(tmp
     assert {type(text) for text in texts} == {str, tuple}
     score, seen = finetuning.quick_score, []
     monkeypatch.setattr(finetuning, "quick_score", lambda logits, *rest: seen.append(logits) or score(logits, *rest))
-    torch.manual_seed(0)  # of the stand-in's weights
     spec = {"name": "tiny", "model_id": str(standin(kind, tmp_path / kind)), "dtype": "float32", "tuned": True}
     (backbone,) = check_backbones([spec | {"hidden_size": width, "max_length": 24, "pooling": ["mean", "last"]}])
     labels = {name: np.asarray(split["labels"]) for name, split in data.items()}
     options = parse(["--recipe", "minilm_tuned", "--bf16", "false"]).training
     task = finetuning.Task(data, labels, 2, options, tmp_path / "cache")
-    tuned, weights = finetuning.finetune(backbone, Finetune(epochs=1, batch_size=4, learning_rate=2e-2), task, seed=1)
+    tuned, weights = finetuning.finetune(backbone, Finetune(epochs=1, batch_size=8, learning_rate=5e-3), task, seed=1)
     head = FineTunedHead(backbone.width, 2).eval()
     head.load_state_dict(weights)
     with torch.no_grad():
         logits = head(BackboneEncoder(tuned).encode(texts).float())
     # The Trainer reads validation in an order of its own, by length.
     trained = torch.as_tensor(seen[-1])
-    torch.testing.assert_close(logits.sort(dim=0).values, trained.sort(dim=0).values, atol=3e-4, rtol=1e-3)
-    assert len(logits[:, 0].unique()) > 1, "texts that all score alike would prove nothing"
+    torch.testing.assert_close(logits.sort(dim=0).values, trained.sort(dim=0).values, atol=1e-3, rtol=1e-3)
+    assert logits[:, 0].std() > 5e-3
