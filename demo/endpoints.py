@@ -39,7 +39,7 @@ def add_endpoints(shelf: Shelf) -> None:
 
         Args:
             text: A sentence or a short paragraph, up to 5,000 characters.
-            threshold: Probability from 0 to 1 that names an emotion; left out, each emotion has its own.
+            threshold: Probability from 0 to 1 from which an emotion is predicted; left out, each emotion has its own.
             top_k: How many emotions to list, from 1 on; left out, all of them.
 
         Returns:
@@ -58,7 +58,7 @@ def add_endpoints(shelf: Shelf) -> None:
 
         Args:
             texts: The texts, each up to 5,000 characters.
-            threshold: Probability from 0 to 1 that names an emotion; left out, each emotion has its own.
+            threshold: Probability from 0 to 1 from which an emotion is predicted; left out, each emotion has its own.
             top_k: How many emotions to list for a text, from 1 on; left out, all of them.
 
         Returns:

@@ -216,12 +216,7 @@ class PooledLayers:
         lengths = torch.full((1,), ids.shape[1], device=ids.device)
         try:
             seen = self(ids, None, lengths)
-        except (
-            KeyError,
-            IndexError,
-            AttributeError,
-            StateError,
-        ):  # a layer is not called, or called with something else
+        except (KeyError, IndexError, AttributeError, StateError):  # a layer is not called, or with something else
             return False
         self.hooked = False
         expected = self(ids, None, lengths)
