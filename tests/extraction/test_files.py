@@ -183,7 +183,7 @@ LABELLED = pd.DataFrame({"text": [f"day {n} was long" for n in range(20)], "labe
 @pytest.mark.parametrize(
     ("name", "part", "content"),
     [
-        ("a.csv.gz", "", gzip.compress(LABELLED.to_csv(index=False).encode())),
+        ("a.csv.gz", "", gzip.compress(LABELLED.to_csv(index=False).encode(), mtime=0)),
         ("a.json", "", LABELLED.to_json().encode()),
         ("a.xlsx", "::Two", xlsx(One=[["n"], [1]], Two=[["text", "label"], *LABELLED.to_numpy().tolist()])),
         ("a.db", "::posts", sqlite(posts=LABELLED, others=LABELLED.head(1))),

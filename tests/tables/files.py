@@ -135,9 +135,9 @@ EVERY = {
     "a.xlsx": xlsx(),
     "a.db": sqlite(),
     "a.sqlite": sqlite(),
-    "a.csv.gz": gzip.compress(delimited(",")),
+    "a.csv.gz": gzip.compress(delimited(","), mtime=0),
     "a.jsonl.bz2": bz2.compress(LINES),
     "a.zip": zipped(posts__csv=delimited(","), readme__txt=b"about"),
-    "a.parquet.gz": gzip.compress(parquet()),
+    "a.parquet.gz": gzip.compress(parquet(), mtime=0),
     "b.zip": zipped(posts__xlsx=xlsx()),
 }
