@@ -208,13 +208,25 @@ def plan(
         Where the features of `split` belong, and which shards have to be computed.
     """
     key = cache_key(texts_of(split), backbone, torch.device(device))
-    width = backbone.width
     folder = (cache_dir or default_cache_dir()) / f"{backbone.name}-{key[:24]}"
-    count = -(-len(split) // (shard_rows or SHARD_ROWS))
+    return shards_in(folder, key, backbone.width, len(split), shard_rows)
+
+
+def shards_in(folder: Path, key: str, width: int, rows_in_all: int, shard_rows: int | None = None) -> CachePlan:
+    """Look up which shards a folder holds, and whether they are what was written.
+
+    Args:
+        folder: The cache folder of one split.
+        key: Everything that decides what is in it, as a hash.
+        width: Numbers a row or, of states, a token.
+        rows_in_all: Rows of the split.
+        shard_rows: Rows of a shard at most; SHARD_ROWS if left out.
+    """
+    count = -(-rows_in_all // (shard_rows or SHARD_ROWS))
     shards: list[Shard] = []
     for i in range(count):
         start = shards[-1].start + shards[-1].rows if shards else 0
-        rows = len(split) // count + (i < len(split) % count)
+        rows = rows_in_all // count + (i < rows_in_all % count)
         shards.append(Shard(folder / f"features-{i:05d}-of-{count:05d}.arrow", start, rows, width, key))
     flaws = {i: shard.flaw() for i, shard in enumerate(shards) if shard.file.exists()}
     missing = [i for i in range(count) if flaws.get(i, "") is not None]

@@ -4,7 +4,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from common.atomic import make_cache_folder, put, room, try_lock
 from common.memory import give_back, keep_few_kernels
 from fusion_model.backbones import Backbone
 from fusion_model.encoder import BackboneEncoder
+from fusion_model.texts import Text
 from fusion_model.trust import check_architecture
 
 from .cache import CachePlan, Shard, cache_key, default_cache_dir, plan
@@ -97,28 +98,60 @@ def extract(
     if len(split) == 0:
         raise ValueError(f"The {name} split is empty: expected at least one text to extract features from.")
     found = found or plan(split, backbone, cache_dir, device, shard_rows)
-    for i, flaw in found.flaws.items():
-        shard = found.shards[i]
-        logger.warning(f"{name}: {shard.file} is not used: {flaw}. Its {shard.rows:,} rows are computed again.")
     if not found.missing:
         logger.info(
             f"{name}: {len(split):,} texts x {found.width:,} features of '{backbone.name}' read from the cache "
             f"{found.folder}"
         )
-    else:
+    reader = encoder or BackboneEncoder(backbone, device=device)
+
+    def encode(texts: list[Text], progress: Callable[[int], object]) -> pa.Array:
+        features = reader.encode(texts, progress=progress).numpy()
+        values = pa.array(np.ascontiguousarray(features).reshape(-1))
+        return pa.FixedSizeListArray.from_arrays(values, features.shape[1])
+
+    column = Features({backbone.name: List(Value("float16"), length=found.width)})
+    return compute(split, found, column, encode, f"{name}: {backbone.name}")
+
+
+def compute(
+    split: Dataset,
+    found: CachePlan,
+    column: Features,
+    encode: Callable[[list[Text], Callable[[int], object]], pa.Array],
+    title: str,
+) -> Dataset:
+    """Compute what a plan says is missing, shard by shard, and read the whole.
+
+    Args:
+        split: The texts.
+        found: What the cache holds of them.
+        column: Name and type of the one column.
+        encode: Texts, and a function to call with the number of texts done, to the column's values.
+        title: Shown in the progress bar; it begins with the split's name.
+
+    Returns:
+        One row for each row of `split`, memory-mapped.
+
+    Raises:
+        DiskFullError: there is no room; finished shards are kept.
+    """
+    name = title.partition(":")[0]
+    for i, flaw in found.flaws.items():
+        shard = found.shards[i]
+        logger.warning(f"{name}: {shard.file} is not used: {flaw}. Its {shard.rows:,} rows are computed again.")
+    if found.missing:
         make_cache_folder(found.folder)
         keep_few_kernels()
-        encoder = encoder or BackboneEncoder(backbone, device=device)
-        column = Features({backbone.name: List(Value("float16"), length=found.width)})
         with tqdm(
             total=found.missing_rows,
-            desc=f"{name}: {backbone.name}",
+            desc=title,
             unit=" texts",
             smoothing=0.05,
             disable=None if os.environ.get("LOCAL_RANK", "0") == "0" else True,  # torchrun: one bar a machine
         ) as bar:
             for shard in _taken(found, name, bar):
-                _write_shard(split, shard, encoder, column, name, bar)
+                _write_shard(split, shard, encode, column, name, bar)
                 give_back()
     for shard in found.shards:
         # A run that was killed just after its shard got its name has left an empty folder behind.
@@ -153,15 +186,15 @@ def _taken(found: CachePlan, name: str, bar: tqdm) -> Iterator[Shard]:
 
 
 def _write_shard(
-    split: Dataset, shard: Shard, encoder: BackboneEncoder, column: Features, name: str, bar: tqdm
+    split: Dataset,
+    shard: Shard,
+    encode: Callable[[list[Text], Callable[[int], object]], pa.Array],
+    column: Features,
+    name: str,
+    bar: tqdm,
 ) -> None:
     """Encode one shard into one Arrow file, aside; it gets its name when it is whole, recorded and on the disk."""
-    (backbone,) = column
-
-    def encode(batch: dict) -> pa.Table:
-        features = encoder.encode(texts_of(batch), progress=bar.update).numpy()
-        values = pa.array(np.ascontiguousarray(features).reshape(-1))
-        return pa.table({backbone: pa.FixedSizeListArray.from_arrays(values, features.shape[1])})
+    (column_name,) = column
 
     texts = split.select(range(shard.start, shard.start + shard.rows))
     kept = "Finished shards are kept: free some space, or give another --cache_dir, and run the same command again."
@@ -169,7 +202,7 @@ def _write_shard(
         written = scratch / "features.arrow"
         try:
             texts.map(
-                encode,
+                lambda batch: pa.table({column_name: encode(texts_of(batch), bar.update)}),
                 batched=True,
                 batch_size=shard.rows,
                 writer_batch_size=shard.rows,

@@ -4,19 +4,18 @@ import hashlib
 import logging
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import datasets
 import numpy as np
 import torch
 from accelerate import PartialState
 from datasets import DatasetDict
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import AutoConfig, DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase, set_seed
+from transformers import AutoConfig, PreTrainedModel, PreTrainedTokenizerBase, set_seed
 
 from common.atomic import broken_seal, make_cache_folder, put, room, seal, try_lock
 from extraction.cache import cache_key
@@ -27,12 +26,13 @@ from fusion_model.encoder import BackboneEncoder
 from fusion_model.head import FineTunedHead
 from fusion_model.modeling_fusion import FusionOutput
 from fusion_model.pooling import pool_slots
-from fusion_model.tokens import has_segments
 
 from .arguments import RecipeArguments
 from .checkpoints import SealCheckpoints, train_or_resume
+from .finetune_feed import state_rows, token_rows
 from .finetune_options import Finetune
 from .folder import HEAD_FILE
+from .top_layers import UpperLayers, layer_stack, upper_layers
 from .trainer import ClassifierTrainer, quick_score, trainer_arguments
 
 logger = logging.getLogger(__name__)
@@ -52,32 +52,48 @@ class EndToEnd(nn.Module):
         model: A transformers model.
         backbone: What a recipe says of it, pinned.
         num_labels: Number of labels.
+        upper: The layers that run, if those below are read from the cache.
     """
 
     model: PreTrainedModel
 
-    def __init__(self, model: PreTrainedModel, backbone: Backbone, num_labels: int):
+    def __init__(self, model: PreTrainedModel, backbone: Backbone, num_labels: int, upper: UpperLayers | None = None):
         super().__init__()
         self.model = model
         self.backbone = backbone
         self.head = FineTunedHead(backbone.width, num_labels)
+        self.upper = upper
         self.loss_function = None
 
     def forward(
         self,
-        input_ids: torch.Tensor,
         attention_mask: torch.Tensor,
+        input_ids: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
         token_type_ids: torch.Tensor | None = None,
+        states: torch.Tensor | None = None,
     ) -> FusionOutput:
-        """Token ids, mask and segments `(batch, tokens)` to logits `(batch, num_labels)`, and with labels the loss."""
+        """Token ids, mask and segments `(batch, tokens)` to logits `(batch, num_labels)`, and with labels the loss.
+
+        In place of token ids and segments `upper` takes states, `(batch, tokens, hidden_size)`.
+        """
+        hidden_states: Sequence[torch.Tensor]
         segments = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
-        hidden_states = self.model(
-            input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True, **segments
-        ).hidden_states
+        if states is not None and self.upper is not None:
+            hidden_states = self.upper(states, attention_mask)
+        else:
+            hidden_states = self.model(
+                input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True, **segments
+            ).hidden_states
         mask = attention_mask.bool()
-        states = [state.float() for state in hidden_states]
-        features = pool_slots(states, self.backbone.layers, self.backbone.pooling, mask, mask.sum(dim=1))
+        whole = torch.promote_types(hidden_states[0].dtype, torch.float32)
+        features = pool_slots(
+            [state.to(whole) for state in hidden_states],
+            self.backbone.layers,
+            self.backbone.pooling,
+            mask,
+            mask.sum(dim=1),
+        )
         logits = self.head(features)
         loss = self.loss_function(logits.float(), labels) if self.loss_function and labels is not None else None
         return FusionOutput(loss=loss, logits=logits)
@@ -104,7 +120,10 @@ class Task:
     def key(self, backbone: Backbone, block: Finetune, seed: int) -> str:
         """Everything that decides what the fine-tuned backbone becomes, as a hash."""
         trainer, cpu = _trainer_arguments(self, block, seed, Path()), torch.device("cpu")
+        # Layers that are not trained are read once, without dropout.
+        below = {"below": "bfloat16 states"} if block.top_layers else {}
         return block.fingerprint(
+            **below,
             seed=seed,
             loss=asdict(block.settings(self.options.loss_settings)),
             precision=[trainer.bf16, trainer.fp16],
@@ -203,14 +222,13 @@ def freeze(model: PreTrainedModel, block: Finetune) -> None:
     """
     model.requires_grad_(block.top_layers is None)
     if block.top_layers is not None:
-        depth = model.config.num_hidden_layers
-        stacks = [m for m in model.modules() if isinstance(m, nn.ModuleList) and len(m) == depth]
-        if len(stacks) != 1:
+        stack = layer_stack(model)
+        if stack is None:
             raise ValueError(
                 f"finetune: top_layers is {block.top_layers}, but the layers of a {model.config.model_type} cannot be "
                 "trained apart. Leave top_layers out."
             )
-        for layer in list(stacks[0])[depth - block.top_layers :]:
+        for layer in list(stack)[len(stack) - block.top_layers :]:
             layer.requires_grad_(True)
     if block.freeze_embeddings:
         model.get_input_embeddings().requires_grad_(False)
@@ -225,37 +243,29 @@ def _train(
     tokenizer = encoder.tokenizer
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    model = EndToEnd(encoder.model, backbone, task.num_labels)
+    upper = upper_layers(backbone, encoder, block.top_layers)
+    model = EndToEnd(encoder.model, backbone, task.num_labels, upper)
     freeze(model.model, block)
-    shown = datasets.is_progress_bar_enabled()
-    datasets.disable_progress_bars()
-    splits = {name: _tokenized(task.data[name], task.labels[name], encoder) for name in ("train", "validation")}
-    if shown:
-        datasets.enable_progress_bars()
-    multi_label = task.labels["train"].ndim == 2
-    pad = DataCollatorWithPadding(tokenizer, return_tensors="pt")
-
-    def collate(rows: list[dict]) -> dict[str, torch.Tensor]:
-        batch = pad([{name: row[name] for name in ("input_ids", "token_type_ids") if name in row} for row in rows])
-        target = np.asarray([row["labels"] for row in rows])
-        return {
-            **batch,
-            "labels": torch.from_numpy(target.astype(np.float32 if multi_label else np.int64)),
-        }
-
-    trainer = ClassifierTrainer(
-        model=model,
-        args=_trainer_arguments(task, block, seed, folder),
-        train_dataset=splits["train"],
-        eval_dataset=splits["validation"],
-        data_collator=collate,
-        compute_metrics=lambda p: quick_score(p.predictions, p.label_ids, task.num_labels),
-        loss=block.settings(task.options.loss_settings).make(task.labels["train"], task.num_labels),
-        advice=f"Lower the learning_rate of the finetune block of '{backbone.name}' ({block.learning_rate:g}).",
-    )
-    trainer.add_callback(SealCheckpoints(trainer))
-    train_or_resume(trainer, task.options.resume)
-    trainer.unwrap()
+    splits = {name: (task.data[name], task.labels[name]) for name in ("train", "validation")}
+    if upper is None:
+        rows, collate = token_rows(splits, encoder)
+    else:
+        rows, collate = state_rows(splits, backbone, upper.first, task.cache_dir, task.options.device)
+    loss = block.settings(task.options.loss_settings).make(task.labels["train"], task.num_labels)
+    with nullcontext() if upper is None else upper.alone():
+        trainer = ClassifierTrainer(
+            model=model,
+            args=_trainer_arguments(task, block, seed, folder),
+            train_dataset=rows["train"],
+            eval_dataset=rows["validation"],
+            data_collator=collate,
+            compute_metrics=lambda p: quick_score(p.predictions, p.label_ids, task.num_labels),
+            loss=loss,
+            advice=f"Lower the learning_rate of the finetune block of '{backbone.name}' ({block.learning_rate:g}).",
+        )
+        trainer.add_callback(SealCheckpoints(trainer))
+        train_or_resume(trainer, task.options.resume)
+        trainer.unwrap()
     return model.eval(), tokenizer
 
 
@@ -278,16 +288,3 @@ def _trainer_arguments(task: Task, block: Finetune, seed: int, folder: Path) -> 
         save_total_limit=3,  # the last; the one before it, in case the last is damaged; and the best
         optim="adamw_torch_fused",
     )
-
-
-def _tokenized(split: datasets.Dataset, labels: np.ndarray, encoder: BackboneEncoder) -> datasets.Dataset:
-    """Columns `input_ids`, `length`, `labels`, and segments of pairs; tokens as the encoder reads them."""
-    segmented = "text_pair" in split.column_names and has_segments(encoder.tokenizer, encoder.model)
-
-    def encode(batch: dict) -> dict:
-        ids, segments = encoder.tokenize_segments(texts_of(batch))
-        kinds = {"token_type_ids": segments or [[0] * len(row) for row in ids]} if segmented else {}
-        return {"input_ids": ids, **kinds, "length": [len(row) for row in ids]}
-
-    tokens = split.map(encode, batched=True, remove_columns=split.column_names, load_from_cache_file=False)
-    return tokens.add_column("labels", labels.astype(np.int8 if labels.ndim == 2 else np.int64).tolist())
