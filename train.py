@@ -153,6 +153,7 @@ def build_report(
         "parameters": sum(p.numel() for p in best.model.parameters()),
         "timings": {key: round(value, 1) for key, value in timings.items()},
         "saved_seed": best.seed,
+        "weights": best.weights,
         "threshold_selection": best.calibration.selection,
         "runs": [{"seed": run.seed, "validation": run.validation, "test": run.test} for run in runs],
         "validation": summarise([run.validation for run in runs]),

@@ -75,6 +75,9 @@ class RecipeArguments(TrainingArguments):
     num_runs: int = field(default=1, metadata={"help": "Seeds: seed, seed + 1, ... The best on validation is saved."})
     early_stopping_patience: int = field(default=10, metadata={"help": "Epochs without improvement before it stops."})
     tuned_weight: float = field(default=1.0, metadata={"help": "Factor of fine-tuned backbones' logits."})
+    fit_weights: bool = field(
+        default=False, metadata={"help": "Fit the parts' weights on validation: lexical_weight and tuned_weight."}
+    )
     finetune: list[str] = field(
         default_factory=list,
         metadata={

@@ -27,12 +27,14 @@ class Calibration:
     selection: dict | None
 
 
-def calibrate(logits: np.ndarray, labels: np.ndarray) -> Calibration:
+def calibrate(logits: np.ndarray, labels: np.ndarray, held_out: np.ndarray | None = None) -> Calibration:
     """Fit temperature and thresholds on validation.
 
     Args:
         logits: `(rows, num_labels)`, before any temperature.
         labels: Class ids `(rows,)`, or 0/1 `(rows, num_labels)` for multi-label.
+        held_out: The same logits where whatever else was fitted on validation was fitted on other rows; the thresholds'
+            cross-validation scores these.
 
     Returns:
         The temperature and, for multi-label, thresholds of the probabilities after it.
@@ -40,7 +42,9 @@ def calibrate(logits: np.ndarray, labels: np.ndarray) -> Calibration:
     temperature = fit_temperature(logits, labels)
     if labels.ndim == 1:
         return Calibration(temperature, None, None)
-    thresholds, selection = choose_thresholds(to_probabilities(logits / temperature, True), labels)
+    probabilities = to_probabilities(logits / temperature, True)
+    apart = probabilities if held_out is None else to_probabilities(held_out / temperature, True)
+    thresholds, selection = choose_thresholds(probabilities, labels, apart)
     return Calibration(temperature, thresholds, selection)
 
 

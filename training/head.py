@@ -1,6 +1,7 @@
 """Trains the head with the HF Trainer on pooled features."""
 
 import copy
+from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
@@ -20,6 +21,7 @@ from .feed import FeatureColumn, FeatureDataset, ready_batch
 from .job import KEPT
 from .prior import Prior
 from .trainer import ClassifierTrainer, quick_score, trainer_arguments
+from .weights import HEADS, LEXICAL
 
 # With fewer validation rows than these a count of right answers tells epochs apart by chance.
 FEW_ROWS = 500
@@ -145,18 +147,51 @@ def train_head(
     return model
 
 
+@torch.inference_mode()
 def predict_logits(model: FusionForSequenceClassification, data: FeatureDataset, batch_size: int) -> np.ndarray:
     """Logits of pooled features, float32 `(rows, num_labels)`, before any temperature that is set later."""
+    logits = [
+        model(features, lexical_logits=lexical).logits.float().cpu().numpy()
+        for features, lexical in _batches(model, data, batch_size)
+    ]
+    return np.concatenate(logits)
+
+
+@torch.inference_mode()
+def predict_parts(
+    model: FusionForSequenceClassification, data: FeatureDataset, batch_size: int
+) -> dict[str, np.ndarray]:
+    """What each part of a model says, before weights and temperature.
+
+    Args:
+        model: A trained model.
+        data: Pooled features.
+        batch_size: Rows at once.
+
+    Returns:
+        Float32 `(rows, num_labels)` for the heads' mean, each fine-tuned backbone and the TF-IDF branch, as far as the
+        model has them, in this order.
+    """
+    found: dict[str, list[np.ndarray]] = {}
+    for features, lexical in _batches(model, data, batch_size):
+        heads, tuned = model.component_logits(features)
+        parts = {HEADS: None if heads is None else heads.mean(dim=0), **tuned, LEXICAL: lexical}
+        for name, logits in parts.items():
+            if logits is not None:
+                found.setdefault(name, []).append(logits.float().cpu().numpy())
+    return {name: np.concatenate(logits) for name, logits in found.items()}
+
+
+def _batches(
+    model: FusionForSequenceClassification, data: FeatureDataset, batch_size: int
+) -> Iterator[tuple[dict[str, torch.Tensor], torch.Tensor | None]]:
+    """Features and TF-IDF logits in order, on the model's device, in evaluation mode."""
     model.eval()
-    parts = []
-    with torch.inference_mode():
-        for start in range(0, len(data), batch_size):
-            batch = data.__getitems__(list(range(start, min(start + batch_size, len(data)))))
-            features = {name: x.to(model.device) for name, x in batch["features"].items()}
-            tfidf = batch.get("lexical_logits")
-            output = model(features, lexical_logits=None if tfidf is None else tfidf.to(model.device))
-            parts.append(output.logits.float().cpu().numpy())
-    return np.concatenate(parts)
+    for start in range(0, len(data), batch_size):
+        batch = data.__getitems__(list(range(start, min(start + batch_size, len(data)))))
+        lexical = batch.get("lexical_logits")
+        features = {name: x.to(model.device) for name, x in batch["features"].items()}
+        yield features, None if lexical is None else lexical.to(model.device)
 
 
 def seeded_model(seed: int, *args) -> FusionForSequenceClassification:

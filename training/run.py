@@ -12,19 +12,23 @@ from extraction.splits import label_names
 from fusion_model import Backbone, BackboneEncoder, FusionForSequenceClassification
 from fusion_model.tfidf import TfidfBranch
 
-from .arguments import Arguments
+from .arguments import Arguments, RecipeArguments
 from .evaluation import Calibration, calibrate, score
 from .feature_sizes import warn_of_small_slots
 from .feed import FeatureColumn, FeatureDataset
 from .finetune import Task, check_depth, finetune
-from .head import build_config, predict_logits, seeded_model, train_head
+from .head import build_config, predict_logits, predict_parts, seeded_model, train_head
 from .job import Job
 from .prior import NAMES, Prior, prompts
+from .weights import apply_weights, fit_weights, held_out_logits
 
 
 @dataclass
 class Run:
-    """One seed's outcome: the model, its calibration, and the metrics of each split (None: no such split)."""
+    """One seed's outcome: the model, its calibration, the metrics of each split (None: no such split).
+
+    `weights` are those of the model's parts, if they were fitted.
+    """
 
     seed: int
     model: FusionForSequenceClassification
@@ -32,6 +36,7 @@ class Run:
     validation: dict
     test: dict | None
     logits: dict[str, np.ndarray]
+    weights: dict[str, float] | None = None
 
 
 @dataclass
@@ -109,7 +114,7 @@ def train_run(arguments: Arguments, material: Material, job: Job, seed: int) -> 
     if config.frozen and not job.take_finished(model, seed):
         train_head(model, feeds["train"], feeds["validation"], arguments, seed, job.run_folder(seed))
         job.finish(model, seed)
-    return _evaluate(model, feeds, material.label_names, seed, arguments.training.per_device_eval_batch_size)
+    return _evaluate(model, feeds, material.label_names, seed, arguments.training)
 
 
 def _tune_backbones(
@@ -149,15 +154,23 @@ def _evaluate(
     feeds: dict[str, FeatureDataset],
     names: list[str],
     seed: int,
-    batch_size: int,
+    options: RecipeArguments,
 ) -> Run:
-    """Fit temperature and thresholds on validation, score validation, then test once."""
+    """Fit the parts' weights if asked, temperature and thresholds on validation, score validation, then test once."""
+    batch_size, labels = options.per_device_eval_batch_size, feeds["validation"].labels
+    weights, held_out = None, None
+    if options.fit_weights:
+        parts = predict_parts(model, feeds["validation"], batch_size)
+        weights, held_out = fit_weights(parts, labels), held_out_logits(parts, labels)
+        apply_weights(model, weights)
     logits = {name: predict_logits(model, feeds[name], batch_size) for name in feeds if name != "train"}
-    calibration = calibrate(logits["validation"], feeds["validation"].labels)
+    calibration = calibrate(logits["validation"], labels, held_out)
     model.config.temperature = calibration.temperature
     if calibration.thresholds is not None:
         model.config.thresholds = [float(t) for t in calibration.thresholds]
     scores = {name: score(logits[name], feeds[name].labels, calibration, names) for name in logits}
     if calibration.selection is not None:
         scores["validation"]["cross_fitted_macro_f1"] = max(calibration.selection["cross_fitted"].values())
-    return Run(seed, model, calibration, scores["validation"], scores.get("test"), logits)
+    elif held_out is not None:
+        scores["validation"]["cross_fitted_accuracy"] = float((held_out.argmax(axis=1) == labels).mean())
+    return Run(seed, model, calibration, scores["validation"], scores.get("test"), logits, weights)

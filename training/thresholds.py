@@ -134,16 +134,20 @@ def cross_validated(
     return float(np.mean(scores))
 
 
-def choose_thresholds(probabilities: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, dict]:
+def choose_thresholds(
+    probabilities: np.ndarray, targets: np.ndarray, held_out: np.ndarray | None = None
+) -> tuple[np.ndarray, dict]:
     """Fit thresholds by the method that does best on rows it was not fitted on.
 
     Args:
         probabilities: Of validation, `(rows, num_labels)`.
         targets: 0/1 `(rows, num_labels)`.
+        held_out: What the methods are compared on in place of `probabilities`, see `training.evaluation.calibrate`.
 
     Returns:
         Thresholds `(num_labels,)`, and `{"method": name, "cross_fitted": {name: cross-validated macro-F1}}`.
     """
-    scores = {name: cross_validated(probabilities, targets, method) for name, method in METHODS.items()}
+    compared = probabilities if held_out is None else held_out
+    scores = {name: cross_validated(compared, targets, method) for name, method in METHODS.items()}
     best = max(scores, key=scores.__getitem__)
     return METHODS[best](probabilities, targets), {"method": best, "cross_fitted": scores}
