@@ -29,9 +29,11 @@ from fusion_model.pooling import pool_slots
 
 from .arguments import RecipeArguments
 from .checkpoints import SealCheckpoints, train_or_resume
+from .dropout import use_byte_dropout
 from .finetune_feed import state_rows, token_rows
 from .finetune_options import Finetune
 from .folder import HEAD_FILE
+from .lora import add_lora, check_peft, merge_lora
 from .top_layers import UpperLayers, layer_stack, upper_layers
 from .trainer import ClassifierTrainer, quick_score, trainer_arguments
 
@@ -197,12 +199,14 @@ def _locked(folder: Path, main: bool) -> Iterator[Path]:
         time.sleep(WAIT_SECONDS)
 
 
-def check_depth(backbone: Backbone, block: Finetune) -> None:
-    """Refuse to train more layers than there are, before anything is computed.
+def check_block(backbone: Backbone, block: Finetune) -> None:
+    """Refuse what cannot be done before anything is computed.
 
     Raises:
-        ValueError: names both numbers.
+        ValueError: more layers are to be trained than there are (both numbers are named), or peft is not installed.
     """
+    if block.lora_rank is not None:
+        check_peft()
     depth = BackboneEncoder(backbone).load(AutoConfig).num_hidden_layers
     if block.top_layers is not None and block.top_layers > depth:
         raise ValueError(
@@ -246,6 +250,9 @@ def _train(
     upper = upper_layers(backbone, encoder, block.top_layers)
     model = EndToEnd(encoder.model, backbone, task.num_labels, upper)
     freeze(model.model, block)
+    if block.lora_rank is not None:
+        add_lora(model.model, block.lora_rank)
+    use_byte_dropout(model)
     splits = {name: (task.data[name], task.labels[name]) for name in ("train", "validation")}
     if upper is None:
         rows, collate = token_rows(splits, encoder)
@@ -266,6 +273,8 @@ def _train(
         trainer.add_callback(SealCheckpoints(trainer))
         train_or_resume(trainer, task.options.resume)
         trainer.unwrap()
+    if block.lora_rank is not None:
+        merge_lora(model.model)
     return model.eval(), tokenizer
 
 

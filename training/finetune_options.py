@@ -20,12 +20,13 @@ RANGES: dict[str, tuple[float, float]] = {
     "batch_size": (1, 2**20),
     "gradient_accumulation_steps": (1, 2**20),
     "top_layers": (0, 1024),
+    "lora_rank": (1, 1024),
     "seed": (0, 2**32 - 1),
     "warmup": (0, 1),
     "weight_decay": (0, 10),
     "class_balanced_beta": (0, 0.9999999999),
 }
-WHOLE = ("batch_size", "gradient_accumulation_steps", "top_layers", "seed")
+WHOLE = ("batch_size", "gradient_accumulation_steps", "top_layers", "lora_rank", "seed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,7 @@ class Finetune:
         gradient_accumulation_steps: Batches that make a step.
         freeze_embeddings: Leave the token embeddings as they are.
         top_layers: Train the last so many layers (and the classification layer) alone; None trains all.
+        lora_rank: Train adapters of this rank in place of the weights (LoRA, through peft); None trains the weights.
         seed: Fine-tune once with this seed for all runs; None takes each run's own.
         lr_scheduler_type: Name of a schedule of transformers.
         warmup: Share of the steps in which the learning rate rises.
@@ -57,6 +59,7 @@ class Finetune:
     gradient_accumulation_steps: int = 1
     freeze_embeddings: bool = False
     top_layers: int | None = None
+    lora_rank: int | None = None
     seed: int | None = None
     lr_scheduler_type: str = "linear"
     warmup: float = 0.06

@@ -16,7 +16,7 @@ from .arguments import Arguments, RecipeArguments
 from .evaluation import Calibration, calibrate, score
 from .feature_sizes import warn_of_small_slots
 from .feed import FeatureColumn, FeatureDataset
-from .finetune import Task, check_depth, finetune
+from .finetune import Task, check_block, finetune
 from .head import build_config, predict_logits, predict_parts, seeded_model, train_head
 from .job import Job
 from .prior import NAMES, Prior, prompts
@@ -75,7 +75,7 @@ def extract_all(arguments: Arguments, data: DatasetDict) -> dict[str, dict[str, 
     arguments.backbones = [pin(backbone, device) for backbone in arguments.backbones]
     for backbone in arguments.backbones:
         if backbone.name in arguments.finetune:
-            check_depth(backbone, arguments.finetune[backbone.name])
+            check_block(backbone, arguments.finetune[backbone.name])
     cache_dir = arguments.data.cache_path
     splits = dict(data)
     if arguments.training.read_label_names:

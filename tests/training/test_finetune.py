@@ -13,7 +13,7 @@ from fusion_model.backbones import check_backbones
 from fusion_model.encoder import BackboneEncoder
 from tests.standins import standin
 from training.arguments import parse
-from training.finetune import Task, check_depth, finetune
+from training.finetune import Task, check_block, finetune
 from training.finetune_options import Finetune, read_blocks
 
 TEXTS = ["so happy", "so sad", "so what"]
@@ -46,6 +46,7 @@ def key(*flags: str, labels=(0, 1, 2), validation=(0, 1, 2), num_labels: int = 3
                 "gradient_accumulation_steps=8",
                 "freeze_embeddings=true",
                 "top_layers=2",
+                "lora_rank=4",
                 "seed=7",
                 "lr_scheduler_type=cosine",
                 "warmup=0",
@@ -160,7 +161,7 @@ def small(tmp_path):
         options = parse(["--bf16", "false"]).training
         task = Task(data, labels, 3, options, tmp_path / "cache")
         block = Finetune(epochs=1, learning_rate=1e-2, **block)
-        check_depth(backbone, block)
+        check_block(backbone, block)
         tuned, head = finetune(backbone, block, task, seed=1)
         full = {"dtype": "float32", "resolved_dtype": None}
         before, after = (BackboneEncoder(one.replace(**full)).model.state_dict() for one in (backbone, tuned))
