@@ -35,7 +35,7 @@ from .finetune_options import Finetune
 from .folder import HEAD_FILE
 from .lora import add_lora, check_peft, merge_lora
 from .top_layers import UpperLayers, layer_stack, upper_layers
-from .trainer import ClassifierTrainer, quick_score, trainer_arguments
+from .trainer import FinetuneTrainer, quick_score, trainer_arguments
 
 logger = logging.getLogger(__name__)
 
@@ -260,7 +260,7 @@ def _train(
         rows, collate = state_rows(splits, backbone, upper.first, task.cache_dir, task.options.device)
     loss = block.settings(task.options.loss_settings).make(task.labels["train"], task.num_labels)
     with nullcontext() if upper is None else upper.alone():
-        trainer = ClassifierTrainer(
+        trainer = FinetuneTrainer(
             model=model,
             args=_trainer_arguments(task, block, seed, folder),
             train_dataset=rows["train"],
@@ -268,6 +268,7 @@ def _train(
             data_collator=collate,
             compute_metrics=lambda p: quick_score(p.predictions, p.label_ids, task.num_labels),
             loss=loss,
+            head_learning_rate=block.head_learning_rate,
             advice=f"Lower the learning_rate of the finetune block of '{backbone.name}' ({block.learning_rate:g}).",
         )
         trainer.add_callback(SealCheckpoints(trainer))

@@ -17,6 +17,7 @@ from .losses import LossSettings
 RANGES: dict[str, tuple[float, float]] = {
     "epochs": (1e-3, 10_000),
     "learning_rate": (0, 10),
+    "head_learning_rate": (0, 10),
     "batch_size": (1, 2**20),
     "gradient_accumulation_steps": (1, 2**20),
     "top_layers": (0, 1024),
@@ -36,6 +37,7 @@ class Finetune:
     Args:
         epochs: Passes over the training split; the one that is best on validation is kept.
         learning_rate: Of AdamW, at its highest.
+        head_learning_rate: Of the classification layer, which begins at random; None takes `learning_rate`.
         batch_size: Texts of a step on one device.
         gradient_accumulation_steps: Batches that make a step.
         freeze_embeddings: Leave the token embeddings as they are.
@@ -55,6 +57,7 @@ class Finetune:
 
     epochs: float = 3.0
     learning_rate: float = 2e-5
+    head_learning_rate: float | None = None
     batch_size: int = 16
     gradient_accumulation_steps: int = 1
     freeze_embeddings: bool = False

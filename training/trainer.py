@@ -61,6 +61,29 @@ class ClassifierTrainer(Trainer):
         self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
 
 
+class FinetuneTrainer(ClassifierTrainer):
+    """Trainer of a backbone and its classification layer.
+
+    Args:
+        head_learning_rate: Of the parameters under `head`; None takes that of the others.
+    """
+
+    def __init__(self, *args, head_learning_rate: float | None, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.head_learning_rate = head_learning_rate
+
+    def create_optimizer(self, model=None) -> torch.optim.Optimizer:
+        """The Trainer's own optimizer, with groups of their own for the classification layer."""
+        optimizer = super().create_optimizer(model)
+        if self.head_learning_rate is not None:
+            head = set(cast(Any, self.model).head.parameters())
+            for group in list(optimizer.param_groups):
+                apart = [p for p in group["params"] if p in head]
+                group["params"] = [p for p in group["params"] if p not in head]
+                optimizer.add_param_group({**group, "params": apart, "lr": self.head_learning_rate})
+        return optimizer
+
+
 @contextmanager
 def tensorboard_folder(folder: Path) -> Iterator[None]:
     """Have tensorboard's files in `folder`, as checkpoints go at a job's end; a folder that the user named stays."""

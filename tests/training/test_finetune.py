@@ -47,6 +47,7 @@ def key(*flags: str, labels=(0, 1, 2), validation=(0, 1, 2), num_labels: int = 3
                 "freeze_embeddings=true",
                 "top_layers=2",
                 "lora_rank=4",
+                "head_learning_rate=1e-3",
                 "seed=7",
                 "lr_scheduler_type=cosine",
                 "warmup=0",
@@ -214,3 +215,12 @@ def test_a_block_obeys_its_own_loss_class_weights_and_schedule(small):
     results = [small(**block)[2] for block in ({}, {"loss": "focal"}, {"lr_scheduler_type": "constant"})]
     assert not torch.equal(results[0]["dense.weight"], results[1]["dense.weight"])
     assert not torch.equal(results[0]["dense.weight"], results[2]["dense.weight"])
+
+def test_the_classification_layer_has_a_learning_rate_of_its_own(small):
+    before, after, slow = small(head_learning_rate=1e-6)
+    _, _, fast = small(head_learning_rate=1e-1)
+    again = small(head_learning_rate=1e-6)[2]
+    assert moved(before, after)  # the backbone at its own rate
+    assert all(torch.equal(slow[name], again[name]) for name in slow)
+    spread = {name: float((fast[name] - slow[name]).abs().max()) for name in slow}
+    assert min(spread.values()) > 1e-2, spread
