@@ -1,6 +1,7 @@
 """What each part of a recipe is worth: each is taken out in turn, five seeds, one table.
 
 python -m benchmarks.ablation --dataset go_emotions --recipe minilm --num_runs 5
+python -m benchmarks.ablation --dataset go_emotions --recipe llmembed --backbone llama2=FOLDER bert=FOLDER roberta=ID
 """
 
 import argparse
@@ -69,6 +70,13 @@ def variants(recipe: dict) -> dict[str, dict]:
             if less.get("head", {}).get("average_backbone") == backbone["name"]:
                 less["head"]["average_backbone"] = None
             result[f"without {backbone['name']}"] = less
+    if len(recipe["backbones"]) > 2:
+        for backbone in recipe["backbones"]:
+            alone = copy.deepcopy(recipe)
+            alone["backbones"] = [other for other in alone["backbones"] if other["name"] == backbone["name"]]
+            if alone.get("head", {}).get("average_backbone") not in (None, backbone["name"]):
+                alone["head"]["average_backbone"] = None
+            result[f"{backbone['name']} alone"] = alone
     return result
 
 
@@ -79,11 +87,18 @@ def main() -> None:
     parser.add_argument("--num_runs", default="5")
     parser.add_argument("--only", nargs="*", help="variants to run, by title")
     parser.add_argument("--json", type=Path, help="file for the figures; what it already holds is not trained again")
+    parser.add_argument("--backbone", nargs="*", default=[], help="as train.py's: NAME=ID_OR_FOLDER")
     arguments, passed_on = parser.parse_known_args()
     load_recipe(arguments.recipe)
     path = Path(arguments.recipe)
     path = path if path.suffix in (".yaml", ".yml") else FOLDER / f"{arguments.recipe}.yaml"
     recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
+    ids = dict(one.split("=", 1) for one in arguments.backbone)
+    for backbone in recipe.get("backbones", []):
+        if backbone["name"] in ids:
+            backbone["model_id"] = ids.pop(backbone["name"])
+    if ids:
+        parser.error(f"--backbone: the recipe has no backbone {sorted(ids)}.")
     # Written after every variant, so that an hour's work outlives an interruption.
     rows = json.loads(arguments.json.read_text(encoding="utf-8")) if arguments.json and arguments.json.exists() else {}
     with tempfile.TemporaryDirectory() as scratch:

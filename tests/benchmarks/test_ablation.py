@@ -34,6 +34,27 @@ def test_a_removed_backbone_takes_its_average_along():
     assert without["head"]["average_backbone"] is None
 
 
+def test_of_three_backbones_each_is_tried_alone():
+    found = ablation.variants(recipe("llmembed"))
+    for name in ("llama2", "bert", "roberta"):
+        assert [one["name"] for one in found[f"{name} alone"]["backbones"]] == [name]
+    assert found["llama2 alone"]["head"]["average_backbone"] == "llama2"
+    assert found["bert alone"]["head"]["average_backbone"] is None
+
+
+def test_a_backbone_read_from_elsewhere_is_so_in_every_variant_that_has_it(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(train, "run", lambda command: asked.append(yaml.safe_load(Path(command[1]).read_text())) or 1)
+    flags = ["--recipe", "llmembed", "--backbone", "bert=/there/bert"]
+    monkeypatch.setattr(sys, "argv", ["ablation", *flags, "--only", "bert alone"])
+    with pytest.raises(SystemExit, match="failed"):
+        ablation.main()
+    assert [one["model_id"] for one in asked[0]["backbones"]] == ["/there/bert"]
+    monkeypatch.setattr(sys, "argv", ["ablation", "--recipe", "llmembed", "--backbone", "bret=/there"])
+    with pytest.raises(SystemExit):
+        ablation.main()
+
+
 def test_what_the_file_holds_is_not_trained_again(tmp_path, monkeypatch, capsys):
     file = tmp_path / "figures.json"
     trained = []

@@ -216,6 +216,7 @@ def test_a_block_obeys_its_own_loss_class_weights_and_schedule(small):
     assert not torch.equal(results[0]["dense.weight"], results[1]["dense.weight"])
     assert not torch.equal(results[0]["dense.weight"], results[2]["dense.weight"])
 
+
 def test_the_classification_layer_has_a_learning_rate_of_its_own(small):
     before, after, slow = small(head_learning_rate=1e-6)
     _, _, fast = small(head_learning_rate=1e-1)
