@@ -9,7 +9,6 @@ import datasets
 import numpy as np
 import torch
 from datasets import Dataset, concatenate_datasets
-from transformers import DataCollatorWithPadding
 
 from extraction.splits import texts_of
 from extraction.token_states import TokenStates, extract_token_states
@@ -17,7 +16,7 @@ from fusion_model.backbones import Backbone
 from fusion_model.encoder import BackboneEncoder
 from fusion_model.tokens import has_segments
 
-from .top_layers import pad_states
+from .top_layers import pad_states, padded_length
 
 # Of each split the texts, and class ids `(rows,)` or 0/1 `(rows, num_labels)`.
 Splits = dict[str, tuple[Dataset, np.ndarray]]
@@ -36,10 +35,11 @@ def token_rows(splits: Splits, encoder: BackboneEncoder) -> tuple[dict[str, Data
     """
     with _no_bars():
         rows = {name: _tokenized(split, labels, encoder) for name, (split, labels) in splits.items()}
-    pad = DataCollatorWithPadding(encoder.tokenizer, return_tensors="pt")
 
     def collate(rows: list[dict]) -> dict[str, Any]:
-        batch = pad([{name: row[name] for name in ("input_ids", "token_type_ids") if name in row} for row in rows])
+        tokens = [{name: row[name] for name in ("input_ids", "token_type_ids") if name in row} for row in rows]
+        width = padded_length((row["length"] for row in rows), encoder.backbone.max_length)
+        batch = encoder.tokenizer.pad(tokens, padding="max_length", max_length=width, return_tensors="pt")
         return {**batch, "labels": _targets(rows)}
 
     return rows, collate
@@ -75,7 +75,7 @@ def state_rows(
         start += len(split)
 
     def collate(rows: list[dict]) -> dict[str, Any]:
-        batch, mask = pad_states([states[row["row"]] for row in rows])
+        batch, mask = pad_states([states[row["row"]] for row in rows], backbone.max_length)
         return {"states": batch, "attention_mask": mask, "labels": _targets(rows)}
 
     return rows, collate

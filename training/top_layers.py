@@ -1,6 +1,6 @@
 """Trains a backbone's last layers without running those below: their output is read from the cache."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -13,6 +13,8 @@ from fusion_model.encoder import BackboneEncoder
 
 # Of the texts that the two ways are compared with: relative, as hidden states of decoders are large.
 TOLERANCE = 1e-3
+# Batches are padded to a multiple of so many tokens: a processor compiles its products for each shape that it meets.
+LENGTH_STEP = 4
 
 
 def layer_stack(model: PreTrainedModel) -> nn.ModuleList | None:
@@ -110,7 +112,7 @@ def _agrees(upper: UpperLayers, encoder: BackboneEncoder, layers: list[int]) -> 
     try:
         below = [states_of(encoder, upper.first, [ids], None)[0] for ids in token_ids]
         whole = [[states_of(encoder, layer, [ids], None)[0] for layer in layers] for ids in token_ids]
-        states, mask = pad_states(below)
+        states, mask = pad_states(below, encoder.backbone.max_length)
         with upper.alone():
             seen = upper(states.to(encoder.device), mask.to(encoder.device))
     except (TypeError, ValueError, KeyError, AttributeError, IndexError):
@@ -126,8 +128,17 @@ def _agrees(upper: UpperLayers, encoder: BackboneEncoder, layers: list[int]) -> 
     )
 
 
-def pad_states(states: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+def padded_length(lengths: Iterable[int], max_length: int) -> int:
+    """Tokens that a batch of texts of these lengths is padded to: few lengths, none of them above `max_length`."""
+    longest = max(lengths)
+    return max(longest, min(max_length, -(-longest // LENGTH_STEP) * LENGTH_STEP))
+
+
+def pad_states(states: list[torch.Tensor], max_length: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Texts' states, each `(tokens, hidden_size)`, as `(batch, tokens, hidden_size)` with zeros, and their mask."""
     lengths = torch.tensor([len(one) for one in states])
-    mask = torch.arange(int(lengths.max()))[None, :] < lengths[:, None]
-    return nn.utils.rnn.pad_sequence(states, batch_first=True), mask.long()
+    width = padded_length(lengths.tolist(), max_length)
+    batch = states[0].new_zeros((len(states), width, states[0].shape[1]))
+    for row, one in enumerate(states):
+        batch[row, : len(one)] = one
+    return batch, (torch.arange(width)[None, :] < lengths[:, None]).long()

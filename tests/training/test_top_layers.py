@@ -13,7 +13,7 @@ from tests.standins import standin
 from training.finetune import EndToEnd, freeze
 from training.finetune_feed import state_rows
 from training.finetune_options import Finetune
-from training.top_layers import UpperLayers, pad_states, upper_layers
+from training.top_layers import UpperLayers, pad_states, padded_length, upper_layers
 
 TEXTS = ["so happy", "so very very sad about it", "so what", "", "so happy"]
 KINDS = ["bert", "distilbert", "llama"]
@@ -44,9 +44,11 @@ def test_gradients_are_those_of_the_whole_backbone_with_its_lower_layers_frozen(
     for row in ids:
         with torch.no_grad():
             below.append(model(input_ids=torch.tensor([row]), output_hidden_states=True).hidden_states[depth - 1][0])
-    states, mask = pad_states(below)
+    states, mask = pad_states(below, 128)
     labels = torch.arange(len(ids)) % 3
-    padded = torch.nn.utils.rnn.pad_sequence([torch.tensor(row) for row in ids], batch_first=True)
+    padded = torch.zeros_like(mask)
+    for place, row in enumerate(ids):
+        padded[place, : len(row)] = torch.tensor(row)
 
     def gradients(**inputs) -> dict[str, torch.Tensor]:
         both.zero_grad()
@@ -85,6 +87,13 @@ def test_the_whole_backbone_is_back_afterwards(tmp_path, kind):
 def test_all_layers_run_where_a_pooled_state_lies_below_or_nothing_is_frozen(tmp_path, top_layers, layers):
     backbone = make(tmp_path, "bert", layers=layers)
     assert upper_layers(backbone, BackboneEncoder(backbone), top_layers) is None
+
+
+@pytest.mark.parametrize(
+    ("lengths", "max_length", "padded"), [([1, 5], 128, 8), ([8, 3], 128, 8), ([126], 126, 126), ([125], 126, 126)]
+)
+def test_batches_have_few_lengths_and_none_above_the_longest_that_is_read(lengths, max_length, padded):
+    assert padded_length(lengths, max_length) == padded
 
 
 def test_layers_that_ignore_their_input_are_not_trained_alone(tmp_path, monkeypatch):
