@@ -38,7 +38,7 @@ ENCODER_CODE = hashlib.sha256(
     ).encode()
 ).hexdigest()
 # Whatever a backbone may be made of: weights, configuration, vocabulary, code of its own.
-BACKBONE_SUFFIXES = {".safetensors", ".bin", ".json", ".txt", ".model", ".tiktoken", ".py"}
+BACKBONE_SUFFIXES = {".safetensors", ".bin", ".json", ".txt", ".model", ".tiktoken", ".py", ".gguf"}
 
 
 def default_cache_dir() -> Path:
@@ -78,10 +78,10 @@ def cache_key(texts: list[Text], backbone: Backbone, device: torch.device) -> st
 
 def _weights_digest(location: str) -> str | None:
     """Hash of a local backbone's files; one from the Hub is known by its commit."""
-    if not Path(location).is_dir():
+    if not Path(location).exists():
         return None
     digest = hashlib.sha256()
-    for file in sorted(Path(location).iterdir()):
+    for file in sorted(Path(location).iterdir()) if Path(location).is_dir() else [Path(location)]:
         if file.suffix in BACKBONE_SUFFIXES and file.is_file():
             stat = file.stat()
             digest.update(file.name.encode() + _file_digest(str(file), stat.st_size, stat.st_mtime_ns))

@@ -19,7 +19,7 @@ from transformers import AutoConfig
 
 from common.atomic import make_cache_folder, put, room, try_lock
 from common.memory import give_back, keep_few_kernels
-from fusion_model.backbones import Backbone
+from fusion_model.backbones import Backbone, repository_of
 from fusion_model.encoder import BackboneEncoder
 from fusion_model.trust import check_architecture
 
@@ -53,7 +53,7 @@ def pin(backbone: Backbone, device: torch.device | str = "cpu") -> Backbone:
     revision = backbone.revision
     if "local_files_only" not in encoder.load_kwargs:
         # The configuration is in the cache by now, and so is the commit that it came from.
-        revision = resolve_revision(encoder.location, revision=revision, local_files_only=True).resolved
+        revision = resolve_revision(repository_of(encoder.location), revision=revision, local_files_only=True).resolved
     dtype = str(encoder.dtype).removeprefix("torch.")
     return backbone.replace(hidden_size=config.hidden_size, revision=revision, resolved_dtype=dtype)
 

@@ -49,7 +49,7 @@ class Backbone:
 
     Args:
         name: Names the feature column: a letter, then letters, digits and `_`.
-        model_id: Hub id or folder.
+        model_id: Hub id or folder; a GGUF file, as `path/model.gguf` or, on the Hub, `user/name:model.gguf`.
         revision: Commit, tag or branch of the Hub id.
         package: `package/subfolder` of an installed Python package that carries the files, so that nothing is
             downloaded; its files are compared with `sha256` before they are loaded.
@@ -234,6 +234,19 @@ def explain_refusal(error: Exception, name: str, location: str) -> OSError | Val
     return None
 
 
+def is_gguf(model_id: str) -> bool:
+    """Whether a model id is a GGUF file, here or on the Hub."""
+    return model_id.lower().endswith(".gguf")
+
+
+def repository_of(model_id: str) -> str:
+    """The repository of a model id: of `user/name:model.gguf` the part before the colon, else the whole.
+
+    A file of this machine is no such id, whatever its path looks like.
+    """
+    return model_id.partition(":")[0] if is_gguf(model_id) and not Path(model_id).is_file() else model_id
+
+
 def package_folder(backbone: Backbone) -> Path | None:
     """Where an installed package has a backbone's files; None without such a package."""
     if backbone.package is None:
@@ -243,4 +256,12 @@ def package_folder(backbone: Backbone) -> Path | None:
     return Path(found.origin).parent / subfolder if found is not None and found.origin is not None else None
 
 
-__all__ = ["LOAD_ERRORS", "Backbone", "check_backbones", "explain_refusal", "package_folder"]
+__all__ = [
+    "LOAD_ERRORS",
+    "Backbone",
+    "check_backbones",
+    "explain_refusal",
+    "repository_of",
+    "is_gguf",
+    "package_folder",
+]

@@ -15,6 +15,7 @@ from .backbones import LOAD_ERRORS, Backbone, explain_refusal
 from .batches import Pending, max_tokens_on, prefetch, resolve_dtype, store, to_cpu, to_device
 from .buckets import bucket_by_length
 from .file_modes import set_default_mode
+from .gguf import from_pretrained, refuse_saving
 from .hub import hub_is_reachable, locate
 from .pooling import PooledLayers
 from .positions import check_length, check_readable_tokens
@@ -137,6 +138,7 @@ class BackboneEncoder:
 
     def save(self, folder: str | PathLike) -> None:
         """Write the backbone, in the precision that it was published in, and its tokenizer into `folder`."""
+        refuse_saving(self.location)
         self.load(AutoModel, dtype="auto", use_safetensors=True).save_pretrained(folder)
         self.load(AutoTokenizer).save_pretrained(folder)
         set_default_mode(*Path(folder).glob("*.safetensors"))
@@ -168,14 +170,14 @@ class BackboneEncoder:
         options = {"trust_remote_code": self.backbone.trust_remote_code, **self.load_kwargs, **kwargs}
         if "local_files_only" in options or hub_is_reachable():
             try:
-                return auto_class.from_pretrained(self.location, **options)
+                return from_pretrained(auto_class, self.location, **options)
             except LOAD_ERRORS as error:
                 explained = explain_refusal(error, self.backbone.name, self.location)
                 if explained is None:
                     raise
                 raise explained from error
         with suppress(OSError, ValueError):
-            loaded = auto_class.from_pretrained(self.location, local_files_only=True, **options)
+            loaded = from_pretrained(auto_class, self.location, local_files_only=True, **options)
             # From a configuration alone transformers makes a tokenizer without words, to which every text is unknown.
             if auto_class is not AutoTokenizer or len(loaded) > len(loaded.all_special_tokens):
                 return loaded
