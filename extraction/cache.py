@@ -17,6 +17,7 @@ import fusion_model.buckets
 import fusion_model.encoder
 import fusion_model.pooling
 import fusion_model.tokens
+import fusion_model.windows
 from common.atomic import altered, record, write_json
 from fusion_model.backbones import Backbone
 from fusion_model.encoder import BackboneEncoder
@@ -33,7 +34,13 @@ ENCODER_CODE = hashlib.sha256(
     "".join(
         map(
             inspect.getsource,
-            (fusion_model.encoder, fusion_model.tokens, fusion_model.pooling, fusion_model.buckets),
+            (
+                fusion_model.encoder,
+                fusion_model.tokens,
+                fusion_model.windows,
+                fusion_model.pooling,
+                fusion_model.buckets,
+            ),
         )
     ).encode()
 ).hexdigest()
@@ -58,8 +65,9 @@ def cache_key(texts: list[Text], backbone: Backbone, device: torch.device) -> st
         Hexadecimal digest.
     """
     encoder = BackboneEncoder(backbone, device=device)
+    read = ("model_id", "revision", "layers", "pooling", "max_length", "long_texts")
     described = {
-        "spec": {key: getattr(backbone, key) for key in ("model_id", "revision", "layers", "pooling", "max_length")},
+        "spec": {key: getattr(backbone, key) for key in read},
         "dtype": str(encoder.dtype),
         "device": device.type,
         "weights": _weights_digest(encoder.location),
@@ -136,9 +144,14 @@ class Shard:
         """What its record must say beside size and checksum."""
         return {"key": self.key, "start": self.start, "rows": self.rows, "width": self.width}
 
-    def write_record(self, written: Path) -> None:
-        """Record the file `written`, which is about to get this shard's name."""
-        write_json(self.record_file, self.facts | record(written), aside=written.parent)
+    def write_record(self, written: Path, cut_texts: int) -> None:
+        """Record the file `written`, which is about to get this shard's name, and how many of its texts were cut."""
+        write_json(self.record_file, self.facts | record(written) | {"cut_texts": cut_texts}, aside=written.parent)
+
+    @property
+    def cut_texts(self) -> int:
+        """How many of its texts are longer than the backbone reads, by its record."""
+        return json.loads(self.record_file.read_text(encoding="utf-8"))["cut_texts"]
 
     def flaw(self) -> str | None:
         """What is wrong with the file: a clause, or None if it is the one that was written for these texts.
@@ -207,15 +220,42 @@ def plan(
     Returns:
         Where the features of `split` belong, and which shards have to be computed.
     """
+    folder, shards, key = _layout(split, backbone, cache_dir, device, shard_rows)
+    flaws = {i: shard.flaw() for i, shard in enumerate(shards) if shard.file.exists()}
+    missing = [i for i in range(len(shards)) if flaws.get(i, "") is not None]
+    return CachePlan(
+        folder, shards, missing, backbone.width, key, {i: flaw for i, flaw in flaws.items() if flaw is not None}
+    )
+
+
+def cut_texts_of(
+    split: Dataset, backbone: Backbone, cache_dir: Path | None = None, device: torch.device | str = "cpu"
+) -> int:
+    """How many texts of a split, whose features are in the cache, are longer than the backbone reads.
+
+    Args:
+        split: See `plan`.
+        backbone: See `plan`.
+        cache_dir: See `plan`.
+        device: See `plan`.
+    """
+    return sum(shard.cut_texts for shard in _layout(split, backbone, cache_dir, device)[1])
+
+
+def _layout(
+    split: Dataset,
+    backbone: Backbone,
+    cache_dir: Path | None,
+    device: torch.device | str,
+    shard_rows: int | None = None,
+) -> tuple[Path, list[Shard], str]:
+    """The folder of a split's features, the shards in it and their key."""
     key = cache_key(texts_of(split), backbone, torch.device(device))
-    width = backbone.width
     folder = (cache_dir or default_cache_dir()) / f"{backbone.name}-{key[:24]}"
     count = -(-len(split) // (shard_rows or SHARD_ROWS))
     shards: list[Shard] = []
     for i in range(count):
         start = shards[-1].start + shards[-1].rows if shards else 0
         rows = len(split) // count + (i < len(split) % count)
-        shards.append(Shard(folder / f"features-{i:05d}-of-{count:05d}.arrow", start, rows, width, key))
-    flaws = {i: shard.flaw() for i, shard in enumerate(shards) if shard.file.exists()}
-    missing = [i for i in range(count) if flaws.get(i, "") is not None]
-    return CachePlan(folder, shards, missing, width, key, {i: flaw for i, flaw in flaws.items() if flaw is not None})
+        shards.append(Shard(folder / f"features-{i:05d}-of-{count:05d}.arrow", start, rows, backbone.width, key))
+    return folder, shards, key

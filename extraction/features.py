@@ -24,6 +24,7 @@ from fusion_model.encoder import BackboneEncoder
 from fusion_model.trust import check_architecture
 
 from .cache import CachePlan, Shard, cache_key, default_cache_dir, plan
+from .cut_texts import say_cut
 from .splits import texts_of
 
 logger = logging.getLogger(__name__)
@@ -120,6 +121,7 @@ def extract(
             for shard in _taken(found, name, bar):
                 _write_shard(split, shard, encoder, column, name, bar)
                 give_back()
+    say_cut(split, backbone, name, sum(shard.cut_texts for shard in found.shards))
     for shard in found.shards:
         # A run that was killed just after its shard got its name has left an empty folder behind.
         if shard.scratch.exists():
@@ -163,6 +165,7 @@ def _write_shard(
         values = pa.array(np.ascontiguousarray(features).reshape(-1))
         return pa.table({backbone: pa.FixedSizeListArray.from_arrays(values, features.shape[1])})
 
+    counted = encoder.cut_texts
     texts = split.select(range(shard.start, shard.start + shard.rows))
     kept = "Finished shards are kept: free some space, or give another --cache_dir, and run the same command again."
     with room(shard.file.parent, kept), _scratch(shard) as scratch, _no_bars():
@@ -181,7 +184,7 @@ def _write_shard(
             )
         except ValueError as error:
             raise ValueError(f"{error} (Counted from row {shard.start} of the {name} split.)") from None
-        shard.write_record(written)
+        shard.write_record(written, encoder.cut_texts - counted)
         put(written, shard.file)
 
 

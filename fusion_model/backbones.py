@@ -13,6 +13,7 @@ from huggingface_hub.errors import GatedRepoError, StrictDataclassError
 from safetensors import SafetensorError
 
 from .pooling import POOLINGS
+from .windows import MERGES
 
 # What transformers raises for files that are missing, refused or damaged.
 LOAD_ERRORS = (
@@ -29,6 +30,7 @@ LOAD_ERRORS = (
 MAX_BACKBONES = 64
 MAX_LAYERS = 1024
 
+LONG_TEXTS = ("cut", "windows")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 # Configs written before a recipe could name a package leave it out for this backbone.
 MINILM = {
@@ -57,6 +59,9 @@ class Backbone:
         layers: Indices into the hidden states: 0 is the embedding layer, -1 the last layer.
         pooling: Names of [`fusion_model.pooling.POOLINGS`], applied to each of the layers.
         max_length: Tokens of a text that are read, 1 to 131,072.
+        long_texts: `cut` what exceeds `max_length`; or `windows`: a longer text is read in windows of `max_length`
+            tokens that overlap, and pooled as one, see [`fusion_model.windows.MERGES`]. Not for pairs, nor when
+            fine-tuned.
         dtype: `auto` is bfloat16 where the processor is made for it, else float32.
         resolved_dtype: The dtype that `auto` stood for when the head was trained.
         hidden_size: Width of a hidden state, read from the backbone when training.
@@ -76,6 +81,7 @@ class Backbone:
     layers: tuple[int, ...] = (-1,)
     pooling: tuple[str, ...] = ("mean",)
     max_length: int = 128
+    long_texts: str = "cut"
     dtype: str = "auto"
     hidden_size: int | None = None
     bundled: bool = False
@@ -103,6 +109,10 @@ class Backbone:
         self._expect("layers", len(self.layers) <= MAX_LAYERS, f"at most {MAX_LAYERS}")
         for name in ("layers", "pooling"):
             self._expect(name, len(set(getattr(self, name))) == len(getattr(self, name)), "each one once")
+        self._expect("long_texts", self.long_texts in LONG_TEXTS, f"one of {LONG_TEXTS}")
+        if self.long_texts == "windows":
+            self._expect("pooling", MERGES.keys() >= set(self.pooling), f"of {sorted(MERGES)} with long_texts: windows")
+            self._expect("long_texts", not self.tuned, "cut for a backbone that is fine-tuned")
         self._expect("dtype", self.dtype in DTYPES, f"one of {DTYPES}")
         self._expect("resolved_dtype", self.resolved_dtype in (None, *DTYPES[1:]), f"one of {DTYPES[1:]}")
         for name, high in (("max_length", 131_072), ("hidden_size", 65_536)):
@@ -152,8 +162,8 @@ class Backbone:
     def to_dict(self) -> dict[str, Any]:
         """The form that config.json has: lists for tuples, and what is not set left out where 0.1.0 did not know it."""
         content = {**asdict(self), "layers": list(self.layers), "pooling": list(self.pooling)}
-        optional = ("package", "sha256", "resolved_dtype")
-        return {key: value for key, value in content.items() if key not in optional or value is not None}
+        later = {"package": None, "sha256": None, "resolved_dtype": None, "long_texts": "cut"}
+        return {key: value for key, value in content.items() if key not in later or value != later[key]}
 
     def replace(self, **changes: Any) -> "Backbone":
         """A copy with other values. Another `model_id` is no longer the package's."""
@@ -261,7 +271,7 @@ __all__ = [
     "Backbone",
     "check_backbones",
     "explain_refusal",
-    "repository_of",
     "is_gguf",
     "package_folder",
+    "repository_of",
 ]

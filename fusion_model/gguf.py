@@ -15,7 +15,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedConfig,
 from transformers.utils import cached_file
 from transformers.utils.quantization_config import GgufConfig
 
-from .backbones import LOAD_ERRORS, repository_of, is_gguf
+from .backbones import LOAD_ERRORS, is_gguf, repository_of
 from .file_modes import check_readable
 
 logger = logging.getLogger(__name__)
@@ -26,6 +26,10 @@ PACKAGE = "gguf==0.19.0"
 WEIGHTS_A_BYTE = 6
 SMALL = 10_000_000
 HUB_OPTIONS = ("cache_dir", "local_files_only", "proxies", "revision", "token")
+
+
+class GgufError(ValueError):
+    """A GGUF file cannot be read; the message says why and what can be done."""
 
 
 def from_pretrained(auto_class, location: str, **options):
@@ -43,8 +47,9 @@ def from_pretrained(auto_class, location: str, **options):
         What `auto_class.from_pretrained` gives.
 
     Raises:
-        ValueError: the file is of an architecture that transformers cannot dequantise, or damaged.
-        OSError: there is no such file, or the package `gguf` is missing.
+        GgufError: the file is of an architecture that transformers cannot dequantise, or damaged, or the package `gguf`
+            is missing.
+        OSError: there is no such file.
     """
     if not is_gguf(location):
         return auto_class.from_pretrained(location, **options)
@@ -113,9 +118,9 @@ def refuse_saving(location: str) -> None:
     """
     if is_gguf(location):
         raise ValueError(
-            f"The backbone '{location}' was read from a GGUF file, which transformers does not save again: it cannot be "
-            "bundled (--bundle_backbones) or fine-tuned. Leave that out. For a model that others can load, name the "
-            "file on the Hub, as user/name:model.gguf."
+            f"The backbone '{location}' is a GGUF file. transformers does not save what was read from one, so that it "
+            "can be neither bundled (--bundle_backbones) nor fine-tuned. Leave that out. For a model that others can "
+            "load, name the file on the Hub, as user/name:model.gguf."
         )
 
 
@@ -129,7 +134,7 @@ def _read_config(file: str, size: int, changed: int) -> PreTrainedConfig:
 def _checked(model: PreTrainedModel, missing: list[str], file: str) -> PreTrainedModel:
     """A loaded model, if no weight is left as it was initialised; what it takes of memory is logged."""
     if missing:
-        raise ValueError(
+        raise GgufError(
             f"The GGUF file '{file}' lacks {len(missing):,} of the weights, such as '{sorted(missing)[0]}'. Get it "
             "again, or take the model's own repository, with safetensors, as model_id."
         )
@@ -148,18 +153,18 @@ def _explained(file: str) -> Iterator[None]:
     try:
         yield
     except ImportError:
-        raise OSError(
+        raise GgufError(
             f"'{file}' is a GGUF file, for which transformers needs the package gguf: `pip install {PACKAGE}`."
         ) from None
     except (*LOAD_ERRORS, struct.error, LookupError, ArithmeticError) as error:
         from transformers.modeling_gguf_pytorch_utils import GGUF_SUPPORTED_ARCHITECTURES
 
         known = sorted({*GGUF_SUPPORTED_ARCHITECTURES} - {"general", "tokenizer"})
-        raise ValueError(
+        raise GgufError(
             f"The GGUF file '{file}' cannot be read: {' '.join(str(error).split())[:200] or type(error).__name__}. "
             f"transformers dequantises {', '.join(known)}. If it is one of these the file is damaged: get it again. If "
             "not, take the model's own repository, with safetensors, as model_id."
         ) from error
 
 
-__all__ = ["PACKAGE", "find", "from_pretrained", "refuse_saving"]
+__all__ = ["PACKAGE", "GgufError", "find", "from_pretrained", "refuse_saving"]

@@ -9,8 +9,8 @@ from huggingface_hub import ModelCard
 from safetensors import SafetensorError, safe_open
 
 from fusion_model import FusionConfig
-from fusion_model.file_modes import check_readable
 from fusion_model.backbones import is_gguf
+from fusion_model.file_modes import check_readable
 from fusion_model.trust import is_hub_backbone
 
 from .errors import PublishError
