@@ -171,7 +171,8 @@ def add_cut_texts(folder: Path) -> dict[str, int]:
         if PART.fullmatch(file.name):
             cut.update(json.loads((pq.read_metadata(file).metadata or {}).get(CUT_TEXTS.encode(), b"{}")))
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    write_json(folder / MANIFEST, manifest | {CUT_TEXTS: dict(cut)})
+    if manifest.get(CUT_TEXTS) != cut:
+        write_json(folder / MANIFEST, manifest | {CUT_TEXTS: dict(cut)})
     return dict(cut)
 
 
