@@ -121,7 +121,8 @@ def extract(
             for shard in _taken(found, name, bar):
                 _write_shard(split, shard, encoder, column, name, bar)
                 give_back()
-    say_cut(split, backbone, name, sum(shard.cut_texts for shard in found.shards))
+    if not backbone.tuned:  # of which the training texts are cut too, and `count_cut` tells of all
+        say_cut(split, backbone, name, sum(shard.cut_texts for shard in found.shards))
     for shard in found.shards:
         # A run that was killed just after its shard got its name has left an empty folder behind.
         if shard.scratch.exists():

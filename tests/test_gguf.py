@@ -197,6 +197,13 @@ def test_a_file_that_ends_too_early_is_refused_in_a_sentence(exact, tmp_path, ke
         BackboneEncoder(backbone(file)).encode(TEXTS)
 
 
+def test_a_file_whose_vocabulary_is_damaged_is_refused_in_a_sentence(exact, tmp_path):
+    file = tmp_path / "tiny.gguf"
+    file.write_bytes(exact.read_bytes().replace("Ġcame".encode(), "Ġcama".encode(), 1))
+    with pytest.raises(GgufError, match=r"tiny\.gguf' cannot be read.*out of vocabulary.*get it again"):
+        BackboneEncoder(backbone(file)).encode(TEXTS)
+
+
 def test_a_file_that_lacks_a_weight_is_refused(folder, tmp_path):
     file = write_gguf(folder, tmp_path / "tiny.gguf", left_out="blk.1.ffn_up.weight")
     with pytest.raises(GgufError, match=r"lacks 1 of the weights, such as 'layers\.1\.mlp\.up_proj\.weight'"):
