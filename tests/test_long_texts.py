@@ -1,4 +1,4 @@
-"""Texts longer than a backbone reads: cut and counted, or read in windows, in extraction, training, labelling and export."""
+"""Texts longer than a backbone reads: cut and counted, or read in windows, from extraction to labelling."""
 
 import json
 from pathlib import Path
@@ -36,9 +36,8 @@ def split_files(tmp_path) -> Path:
     folder = tmp_path / "data"
     folder.mkdir()
     for name, rows in (("train", 40), ("validation", 20)):
-        texts = [
-            (LONG * 3 if n % EVERY == 0 else "so") + f" {n % 7} {'happy' if n % 2 else 'I hate'}" for n in range(rows)
-        ]
+        ends = [f"{n % 7} {'happy' if n % 2 else 'I hate'}" for n in range(rows)]
+        texts = [f"{LONG * 3 if n % EVERY == 0 else 'so'} {end}" for n, end in enumerate(ends)]
         lines = [json.dumps({"text": text, "label": "joy" if n % 2 else "anger"}) for n, text in enumerate(texts)]
         (folder / f"{name}.jsonl").write_text("\n".join(lines), encoding="utf-8")
     return folder
@@ -84,18 +83,20 @@ def test_cut_texts_are_counted_and_said_once_a_split_from_the_cache_too_and_wind
 
 def test_cut_texts_of_a_fine_tuned_backbone_are_counted_and_it_has_no_windows(command, caplog):
     finetune = "dtype: float32, finetune: {epochs: 1}"
-    _, report, said = train_with(command("tuned", "dtype: float32", finetune), caplog)
+    no_head = ("training: {num_train_epochs: 1, min_steps: 0}", "")
+    _, report, said = train_with(command("tuned", "dtype: float32", finetune, *no_head), caplog)
     assert report["cut_texts"] == {"train": {"bert": 8}, "validation": {"bert": 4}}
     assert "train: 8 of 40 texts" in said
+    assert said.count("were cut") == 2
     assert "Raise its max_length" in said
     assert "windows" not in said
     with pytest.raises(ValueError, match=r"bert.*long_texts.*expected cut for a backbone that is fine-tuned"):
-        train.main(command("both", "dtype: float32", f"{finetune}, long_texts: windows"))
+        train.main(command("both", "dtype: float32", f"{finetune}, long_texts: windows", *no_head))
 
 
 def test_extraction_says_what_it_cut(command, caplog):
     arguments = command("cut")
-    extraction.__main__.main([*arguments[:4], *arguments[4:6], "--use_cpu"])
+    extraction.__main__.main([*arguments[: arguments.index("--output_dir")], "--use_cpu"])
     assert "train: 8 of 40 texts are longer" in caplog.text
 
 
