@@ -101,8 +101,7 @@ def replace_backbones(backbones: list[Backbone], replacements: list[str]) -> lis
         name, _, location = replacement.partition("=")
         if name not in result or not location:
             raise ValueError(
-                f"--backbone {replacement}: expected NAME=ID_OR_FOLDER (or NAME=FILE.gguf) with a NAME of the recipe's "
-                f"{sorted(result)}."
+                f"--backbone {replacement}: expected NAME=ID_OR_FOLDER with a NAME of the recipe's {sorted(result)}."
             )
         content = {**result[name].to_dict(), "model_id": location, "revision": None}
         result[name] = Backbone.from_dict({k: v for k, v in content.items() if k not in ("package", "sha256")})

@@ -16,7 +16,8 @@ from .batches import Pending, max_tokens_on, prefetch, resolve_dtype, store, to_
 from .buckets import bucket_by_length
 from .file_modes import set_default_mode
 from .gguf import refuse_saving
-from .hub import load_part, locate
+from .hub import locate
+from .loading import load_part
 from .pooling import PooledLayers
 from .positions import check_length, check_readable_tokens
 from .texts import Text, joined

