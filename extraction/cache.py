@@ -15,6 +15,7 @@ from datasets import Dataset
 
 import fusion_model.buckets
 import fusion_model.encoder
+import fusion_model.final_norm
 import fusion_model.pooling
 import fusion_model.tokens
 import fusion_model.windows
@@ -36,6 +37,7 @@ ENCODER_CODE = hashlib.sha256(
             inspect.getsource,
             (
                 fusion_model.encoder,
+                fusion_model.final_norm,
                 fusion_model.tokens,
                 fusion_model.windows,
                 fusion_model.pooling,
@@ -65,7 +67,7 @@ def cache_key(texts: list[Text], backbone: Backbone, device: torch.device) -> st
         Hexadecimal digest.
     """
     encoder = BackboneEncoder(backbone, device=device)
-    read = ("model_id", "revision", "layers", "pooling", "max_length", "long_texts")
+    read = ("model_id", "revision", "layers", "pooling", "max_length", "long_texts", "final_norm")
     described = {
         "spec": {key: getattr(backbone, key) for key in read},
         "dtype": str(encoder.dtype),

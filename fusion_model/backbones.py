@@ -31,6 +31,7 @@ MAX_BACKBONES = 64
 MAX_LAYERS = 1024
 
 LONG_TEXTS = ("cut", "windows")
+FINAL_NORMS = ("last", "all")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 # Configs written before a recipe could name a package leave it out for this backbone.
 MINILM = {
@@ -62,6 +63,8 @@ class Backbone:
         long_texts: `cut` what exceeds `max_length`; or `windows`: a longer text is read in windows of `max_length`
             tokens that overlap, and pooled as one, see [`fusion_model.windows.MERGES`]. Not for pairs, nor when
             fine-tuned.
+        final_norm: Which hidden states went through the norm after a decoder's last layer: the `last` one, as
+            transformers gives them, or `all`.
         dtype: `auto` is bfloat16 where the processor is made for it, else float32.
         resolved_dtype: The dtype that `auto` stood for when the head was trained.
         hidden_size: Width of a hidden state, read from the backbone when training.
@@ -82,6 +85,7 @@ class Backbone:
     pooling: tuple[str, ...] = ("mean",)
     max_length: int = 128
     long_texts: str = "cut"
+    final_norm: str = "last"
     dtype: str = "auto"
     hidden_size: int | None = None
     bundled: bool = False
@@ -110,6 +114,8 @@ class Backbone:
         for name in ("layers", "pooling"):
             self._expect(name, len(set(getattr(self, name))) == len(getattr(self, name)), "each one once")
         self._expect("long_texts", self.long_texts in LONG_TEXTS, f"one of {LONG_TEXTS}")
+        self._expect("final_norm", self.final_norm in FINAL_NORMS, f"one of {FINAL_NORMS}")
+        self._expect("final_norm", self.final_norm == "last" or not self.tuned, "last for one that is fine-tuned")
         if self.long_texts == "windows":
             self._expect("pooling", MERGES.keys() >= set(self.pooling), f"of {sorted(MERGES)} with long_texts: windows")
             self._expect("long_texts", not self.tuned, "cut for a backbone that is fine-tuned")
@@ -162,7 +168,7 @@ class Backbone:
     def to_dict(self) -> dict[str, Any]:
         """The form that config.json has: lists for tuples, and what is not set left out where 0.1.0 did not know it."""
         content = {**asdict(self), "layers": list(self.layers), "pooling": list(self.pooling)}
-        later = {"package": None, "sha256": None, "resolved_dtype": None, "long_texts": "cut"}
+        later = {"package": None, "sha256": None, "resolved_dtype": None, "long_texts": "cut", "final_norm": "last"}
         return {key: value for key, value in content.items() if key not in later or value != later[key]}
 
     def replace(self, **changes: Any) -> "Backbone":

@@ -89,7 +89,8 @@ class BackboneEncoder:
             sample = self.tokenize(["."])[0]
             with LOADING:
                 if self._layers is None:
-                    self._layers = PooledLayers(self.model, self.backbone.layers, self.backbone.pooling, sample)
+                    slots, norm = (self.backbone.layers, self.backbone.pooling), self.backbone.final_norm
+                    self._layers = PooledLayers(self.model, *slots, sample, norm)
         return self._layers
 
     @property
