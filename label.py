@@ -26,7 +26,7 @@ from labelling.corpus import Corpus, open_corpus
 from labelling.environment import prepare
 from labelling.here import run_here, why_here
 from labelling.model import ModelFacts, find_model
-from labelling.output import LOCK, Layout, ResumeError, begin, finished
+from labelling.output import LOCK, Layout, ResumeError, add_cut_texts, begin, finished
 from labelling.worker import Job, PartLabeller
 
 PART_ROWS = 8192
@@ -108,6 +108,9 @@ def main(argv: list[str]) -> None:
             raise ResumeError(f"Another label.py is writing to '{options.output}'. Wait for it, or stop it.")
         begin(options.output, manifest(options, model, corpus))
         label(options, model, corpus)
+        for name, cut in add_cut_texts(options.output).items():
+            if cut:
+                print(f"{cut:,} texts of all parts are longer than the backbone '{name}' reads, and were cut")
 
 
 def manifest(options: argparse.Namespace, model: ModelFacts, corpus: Corpus) -> dict:

@@ -33,7 +33,7 @@ class ExtractionArguments:
     recipe: str = field(default=DEFAULT_RECIPE, metadata={"help": "Name or path of a recipe."})
     backbone: list[str] = field(
         default_factory=list,
-        metadata={"help": "NAME=ID_OR_FOLDER: read the recipe's backbone NAME from there instead."},
+        metadata={"help": "NAME=ID_OR_FOLDER, or a .gguf file: read the recipe's backbone NAME from there instead."},
     )
     use_cpu: bool = field(default=False, metadata={"help": "Do not use a GPU, even if there is one."})
     seed: int = field(default=42, metadata={"help": "Taken as train.py takes it; features do not depend on it."})

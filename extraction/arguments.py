@@ -88,7 +88,7 @@ def replace_backbones(backbones: list[Backbone], replacements: list[str]) -> lis
 
     Args:
         backbones: A recipe's.
-        replacements: `NAME=ID_OR_FOLDER`, where NAME is one of theirs.
+        replacements: `NAME=ID_OR_FOLDER` or `NAME=FILE.gguf`, where NAME is one of theirs.
 
     Returns:
         The backbones, read from where the replacements say.

@@ -15,8 +15,10 @@ from datasets import Dataset
 
 import fusion_model.buckets
 import fusion_model.encoder
+import fusion_model.final_norm
 import fusion_model.pooling
 import fusion_model.tokens
+import fusion_model.windows
 from common.atomic import altered, record, write_json
 from fusion_model.backbones import Backbone
 from fusion_model.encoder import BackboneEncoder
@@ -33,12 +35,19 @@ ENCODER_CODE = hashlib.sha256(
     "".join(
         map(
             inspect.getsource,
-            (fusion_model.encoder, fusion_model.tokens, fusion_model.pooling, fusion_model.buckets),
+            (
+                fusion_model.encoder,
+                fusion_model.final_norm,
+                fusion_model.tokens,
+                fusion_model.windows,
+                fusion_model.pooling,
+                fusion_model.buckets,
+            ),
         )
     ).encode()
 ).hexdigest()
 # Whatever a backbone may be made of: weights, configuration, vocabulary, code of its own.
-BACKBONE_SUFFIXES = {".safetensors", ".bin", ".json", ".txt", ".model", ".tiktoken", ".py"}
+BACKBONE_SUFFIXES = {".safetensors", ".bin", ".json", ".txt", ".model", ".tiktoken", ".py", ".gguf"}
 
 
 def default_cache_dir() -> Path:
@@ -58,8 +67,9 @@ def cache_key(texts: list[Text], backbone: Backbone, device: torch.device) -> st
         Hexadecimal digest.
     """
     encoder = BackboneEncoder(backbone, device=device)
+    read = ("model_id", "revision", "layers", "pooling", "max_length", "long_texts", "final_norm")
     described = {
-        "spec": {key: getattr(backbone, key) for key in ("model_id", "revision", "layers", "pooling", "max_length")},
+        "spec": {key: getattr(backbone, key) for key in read},
         "dtype": str(encoder.dtype),
         "device": device.type,
         "weights": _weights_digest(encoder.location),
@@ -78,10 +88,10 @@ def cache_key(texts: list[Text], backbone: Backbone, device: torch.device) -> st
 
 def _weights_digest(location: str) -> str | None:
     """Hash of a local backbone's files; one from the Hub is known by its commit."""
-    if not Path(location).is_dir():
+    if not Path(location).exists():
         return None
     digest = hashlib.sha256()
-    for file in sorted(Path(location).iterdir()):
+    for file in sorted(Path(location).iterdir()) if Path(location).is_dir() else [Path(location)]:
         if file.suffix in BACKBONE_SUFFIXES and file.is_file():
             stat = file.stat()
             digest.update(file.name.encode() + _file_digest(str(file), stat.st_size, stat.st_mtime_ns))
@@ -136,9 +146,14 @@ class Shard:
         """What its record must say beside size and checksum."""
         return {"key": self.key, "start": self.start, "rows": self.rows, "width": self.width}
 
-    def write_record(self, written: Path) -> None:
-        """Record the file `written`, which is about to get this shard's name."""
-        write_json(self.record_file, self.facts | record(written), aside=written.parent)
+    def write_record(self, written: Path, cut_texts: int) -> None:
+        """Record the file `written`, which is about to get this shard's name, and how many of its texts were cut."""
+        write_json(self.record_file, self.facts | record(written) | {"cut_texts": cut_texts}, aside=written.parent)
+
+    @property
+    def cut_texts(self) -> int:
+        """How many of its texts are longer than the backbone reads, by its record."""
+        return json.loads(self.record_file.read_text(encoding="utf-8"))["cut_texts"]
 
     def flaw(self) -> str | None:
         """What is wrong with the file: a clause, or None if it is the one that was written for these texts.
@@ -207,27 +222,53 @@ def plan(
     Returns:
         Where the features of `split` belong, and which shards have to be computed.
     """
-    key = cache_key(texts_of(split), backbone, torch.device(device))
-    folder = (cache_dir or default_cache_dir()) / f"{backbone.name}-{key[:24]}"
+    folder, key = _place(split, backbone, cache_dir, device)
     return shards_in(folder, key, backbone.width, len(split), shard_rows)
 
 
-def shards_in(folder: Path, key: str, width: int, rows_in_all: int, shard_rows: int | None = None) -> CachePlan:
+def shards_in(folder: Path, key: str, width: int, rows: int, shard_rows: int | None = None) -> CachePlan:
     """Look up which shards a folder holds, and whether they are what was written.
 
     Args:
         folder: The cache folder of one split.
         key: Everything that decides what is in it, as a hash.
         width: Numbers a row or, of states, a token.
-        rows_in_all: Rows of the split.
+        rows: Rows of the split.
         shard_rows: Rows of a shard at most; SHARD_ROWS if left out.
     """
-    count = -(-rows_in_all // (shard_rows or SHARD_ROWS))
+    shards = _layout(folder, key, width, rows, shard_rows)
+    flaws = {i: shard.flaw() for i, shard in enumerate(shards) if shard.file.exists()}
+    missing = [i for i in range(len(shards)) if flaws.get(i, "") is not None]
+    return CachePlan(folder, shards, missing, width, key, {i: flaw for i, flaw in flaws.items() if flaw is not None})
+
+
+def cut_texts_of(
+    split: Dataset, backbone: Backbone, cache_dir: Path | None = None, device: torch.device | str = "cpu"
+) -> int:
+    """How many texts of a split, whose features are in the cache, are longer than the backbone reads.
+
+    Args:
+        split: See `plan`.
+        backbone: See `plan`.
+        cache_dir: See `plan`.
+        device: See `plan`.
+    """
+    folder, key = _place(split, backbone, cache_dir, device)
+    return sum(shard.cut_texts for shard in _layout(folder, key, backbone.width, len(split), None))
+
+
+def _place(split: Dataset, backbone: Backbone, cache_dir: Path | None, device: torch.device | str) -> tuple[Path, str]:
+    """The folder of a split's features, and their key."""
+    key = cache_key(texts_of(split), backbone, torch.device(device))
+    return (cache_dir or default_cache_dir()) / f"{backbone.name}-{key[:24]}", key
+
+
+def _layout(folder: Path, key: str, width: int, rows: int, shard_rows: int | None) -> list[Shard]:
+    """A folder's shards, there or not."""
+    count = -(-rows // (shard_rows or SHARD_ROWS))
     shards: list[Shard] = []
     for i in range(count):
         start = shards[-1].start + shards[-1].rows if shards else 0
-        rows = rows_in_all // count + (i < rows_in_all % count)
-        shards.append(Shard(folder / f"features-{i:05d}-of-{count:05d}.arrow", start, rows, width, key))
-    flaws = {i: shard.flaw() for i, shard in enumerate(shards) if shard.file.exists()}
-    missing = [i for i in range(count) if flaws.get(i, "") is not None]
-    return CachePlan(folder, shards, missing, width, key, {i: flaw for i, flaw in flaws.items() if flaw is not None})
+        size = rows // count + (i < rows % count)
+        shards.append(Shard(folder / f"features-{i:05d}-of-{count:05d}.arrow", start, size, width, key))
+    return shards

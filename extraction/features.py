@@ -19,12 +19,13 @@ from transformers import AutoConfig
 
 from common.atomic import make_cache_folder, put, room, try_lock
 from common.memory import give_back, keep_few_kernels
-from fusion_model.backbones import Backbone
+from fusion_model.backbones import Backbone, repository_of
 from fusion_model.encoder import BackboneEncoder
 from fusion_model.texts import Text
 from fusion_model.trust import check_architecture
 
 from .cache import CachePlan, Shard, cache_key, default_cache_dir, plan
+from .cut_texts import say_cut
 from .splits import texts_of
 
 logger = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ def pin(backbone: Backbone, device: torch.device | str = "cpu") -> Backbone:
     revision = backbone.revision
     if "local_files_only" not in encoder.load_kwargs:
         # The configuration is in the cache by now, and so is the commit that it came from.
-        revision = resolve_revision(encoder.location, revision=revision, local_files_only=True).resolved
+        revision = resolve_revision(repository_of(encoder.location), revision=revision, local_files_only=True).resolved
     dtype = str(encoder.dtype).removeprefix("torch.")
     return backbone.replace(hidden_size=config.hidden_size, revision=revision, resolved_dtype=dtype)
 
@@ -111,7 +112,10 @@ def extract(
         return pa.FixedSizeListArray.from_arrays(values, features.shape[1])
 
     column = Features({backbone.name: List(Value("float16"), length=found.width)})
-    return compute(split, found, column, encode, f"{name}: {backbone.name}")
+    result = compute(split, found, column, encode, reader, f"{name}: {backbone.name}")
+    if not backbone.tuned:  # of which the training texts are cut too, and `count_cut` tells of all
+        say_cut(split, backbone, name, sum(shard.cut_texts for shard in found.shards))
+    return result
 
 
 def compute(
@@ -119,6 +123,7 @@ def compute(
     found: CachePlan,
     column: Features,
     encode: Callable[[list[Text], Callable[[int], object]], pa.Array],
+    encoder: BackboneEncoder,
     title: str,
 ) -> Dataset:
     """Compute what a plan says is missing, shard by shard, and read the whole.
@@ -128,6 +133,7 @@ def compute(
         found: What the cache holds of them.
         column: Name and type of the one column.
         encode: Texts, and a function to call with the number of texts done, to the column's values.
+        encoder: What `encode` reads them with; it counts those that were cut.
         title: Shown in the progress bar; it begins with the split's name.
 
     Returns:
@@ -151,7 +157,7 @@ def compute(
             disable=None if os.environ.get("LOCAL_RANK", "0") == "0" else True,  # torchrun: one bar a machine
         ) as bar:
             for shard in _taken(found, name, bar):
-                _write_shard(split, shard, encode, column, name, bar)
+                _write_shard(split, shard, encode, encoder, column, name, bar)
                 give_back()
     for shard in found.shards:
         # A run that was killed just after its shard got its name has left an empty folder behind.
@@ -189,6 +195,7 @@ def _write_shard(
     split: Dataset,
     shard: Shard,
     encode: Callable[[list[Text], Callable[[int], object]], pa.Array],
+    encoder: BackboneEncoder,
     column: Features,
     name: str,
     bar: tqdm,
@@ -196,6 +203,7 @@ def _write_shard(
     """Encode one shard into one Arrow file, aside; it gets its name when it is whole, recorded and on the disk."""
     (column_name,) = column
 
+    counted = encoder.cut_texts
     texts = split.select(range(shard.start, shard.start + shard.rows))
     kept = "Finished shards are kept: free some space, or give another --cache_dir, and run the same command again."
     with room(shard.file.parent, kept), _scratch(shard) as scratch, _no_bars():
@@ -214,7 +222,7 @@ def _write_shard(
             )
         except ValueError as error:
             raise ValueError(f"{error} (Counted from row {shard.start} of the {name} split.)") from None
-        shard.write_record(written)
+        shard.write_record(written, encoder.cut_texts - counted)
         put(written, shard.file)
 
 

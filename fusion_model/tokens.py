@@ -1,10 +1,10 @@
 """Texts and pairs of texts to token ids, and which text of a pair each token is of."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerBase
 
 from .batches import stand_in
 from .texts import Text
@@ -22,7 +22,11 @@ def has_segments(tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel) -> 
 
 
 def read_tokens(
-    tokenizer: PreTrainedTokenizerBase, texts: Sequence[Text], max_length: int, segments: bool = False
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[Text],
+    max_length: int,
+    segments: bool = False,
+    on_cut: Callable[[int], object] | None = None,
 ) -> Tokens:
     """Tokenise, without padding.
 
@@ -31,6 +35,7 @@ def read_tokens(
         texts: Strings, and pairs of strings, to which the tokenizer gives its own form.
         max_length: Tokens of a text or pair; of a pair always the longer text is cut (`longest_first`).
         segments: Whether segments of pairs are asked for; a text that stands alone among them has zeros.
+        on_cut: Called with the number of texts that are longer and were cut.
 
     Returns:
         Token ids with special tokens, never empty; and segments, None where nothing is a pair.
@@ -41,7 +46,7 @@ def read_tokens(
         ids: list[list[int]] = [[]] * len(texts)
         kinds: list[list[int]] = [[]] * len(texts)
         for rows in (alone, pairs):
-            found, found_kinds = read_tokens(tokenizer, [texts[row] for row in rows], max_length, segments)
+            found, found_kinds = read_tokens(tokenizer, [texts[row] for row in rows], max_length, segments, on_cut)
             for place, row in enumerate(rows):
                 ids[row] = found[place]
                 kinds[row] = found_kinds[place] if found_kinds else [0] * len(found[place])
@@ -55,8 +60,19 @@ def read_tokens(
         return_token_type_ids=bool(pairs) and segments,
         verbose=False,
     )
+    if on_cut is not None:
+        on_cut(sum(_was_cut(tokenizer, encoded, row, text, max_length) for row, text in enumerate(texts)))
     ids = [row or [stand_in(tokenizer)] for row in encoded["input_ids"]]
     return ids, encoded["token_type_ids"] if pairs and segments else None
+
+
+def _was_cut(tokenizer: PreTrainedTokenizerBase, encoded: BatchEncoding, row: int, text: Text, max_length: int) -> bool:
+    """Whether a text lost tokens: those that are as long as can be are looked at again."""
+    if len(encoded["input_ids"][row]) < max_length:
+        return False
+    if encoded.encodings is not None:
+        return bool(encoded.encodings[row].overflowing)
+    return len(tokenizer(*([text] if isinstance(text, str) else text), verbose=False)["input_ids"]) > max_length
 
 
 def pad(rows: list[list[int]]) -> torch.Tensor:

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 from transformers import AutoModel, PreTrainedConfig
 
-from .backbones import MAX_LAYERS, Backbone, package_folder
+from .backbones import MAX_LAYERS, Backbone, is_gguf, package_folder
 from .file_modes import check_readable
 
 # Ids of the backbones whose own code may run for a model that was not trained by this process, separated by spaces.
@@ -39,6 +39,19 @@ def is_hub_id(name: str, namespace: bool = True) -> bool:
     except HFValidationError:
         return False
     return "/" in name or not namespace
+
+
+def is_hub_backbone(model_id: str, namespace: bool = True) -> bool:
+    """Whether a backbone is on the Hub: a repository, or a GGUF file in one, `user/name:model.gguf`.
+
+    Args:
+        model_id: A backbone's.
+        namespace: See `is_hub_id`; a GGUF file's repository always has one.
+    """
+    if not is_gguf(model_id):
+        return is_hub_id(model_id, namespace)
+    repository, _, file = model_id.partition(":")
+    return is_hub_id(repository) and re.fullmatch(r"\w[^:\\]*", file) is not None
 
 
 def check_origin(backbone: Backbone, folder: str) -> None:
@@ -67,7 +80,7 @@ def check_origin(backbone: Backbone, folder: str) -> None:
         return
     model_id = backbone.model_id
     outside = ".." in re.split(r"[/\\]", model_id) or model_id.startswith(("//", "\\\\"))
-    if outside or not (local or is_hub_id(model_id, namespace=False)):
+    if outside or not (local or is_hub_backbone(model_id, namespace=False)):
         raise ValueError(
             f"The backbone '{name}' of the model '{folder}' is '{model_id}': expected a Hub id, or for a model on this "
             "machine a full path. Paths that lead out of a model are not followed; its author can publish it with "
@@ -222,5 +235,6 @@ __all__ = [
     "check_origin",
     "check_packaged",
     "check_weights",
+    "is_hub_backbone",
     "is_hub_id",
 ]

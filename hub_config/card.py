@@ -9,7 +9,9 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from common.recipes import Recipe
 from fusion_model import FusionConfig
-from fusion_model.trust import is_hub_id
+from fusion_model.backbones import is_gguf, repository_of
+from fusion_model.gguf import PACKAGE
+from fusion_model.trust import is_hub_backbone
 
 TEMPLATE = Path(__file__).parent / "card_template.md"
 # Licence, language and Hub id of the data sets that are known by a short name.
@@ -90,8 +92,8 @@ def spread(figure: dict[str, float], digits: int, runs: int) -> str:
 
 
 def on_hub(name: str) -> bool:
-    """Whether a name can be a Hub id, `user/name`, and is no path of this machine."""
-    return is_hub_id(name) and not Path(name).exists()
+    """Whether a name can be a Hub id, `user/name`, or a GGUF file there, and is no path of this machine."""
+    return is_hub_backbone(name) and not Path(name).exists()
 
 
 def uses_llama(backbone_ids: list[str]) -> bool:
@@ -134,7 +136,7 @@ def write_card(folder: Path, config: FusionConfig, report: dict, recipe: Recipe)
     dataset = DATASETS.get(asked, {"id": hub_id, "licence": None, "title": hub_id or Path(asked).name})
     name = folder.resolve().name
     specs = config.backbones or []
-    bases = list(dict.fromkeys(backbone.model_id for backbone in specs if on_hub(backbone.model_id)))
+    bases = list(dict.fromkeys(repository_of(one.model_id) for one in specs if on_hub(one.model_id)))
     data = ModelCardData(
         # Known for the data sets that are known.
         language="en" if dataset["licence"] else None,
@@ -169,6 +171,7 @@ def write_card(folder: Path, config: FusionConfig, report: dict, recipe: Recipe)
         runs=len(report["runs"]),
         frozen=[backbone for backbone in specs if not backbone.tuned],
         tuned=[backbone for backbone in specs if backbone.tuned],
+        gguf_package=PACKAGE if any(is_gguf(backbone.model_id) for backbone in specs) else None,
         dataset=dataset,
         metric_names=METRIC_NAMES,
         llama_notice=LLAMA_NOTICE if uses_llama([backbone.model_id for backbone in specs]) else None,

@@ -9,8 +9,9 @@ from huggingface_hub import ModelCard
 from safetensors import SafetensorError, safe_open
 
 from fusion_model import FusionConfig
+from fusion_model.backbones import is_gguf
 from fusion_model.file_modes import check_readable
-from fusion_model.trust import is_hub_id
+from fusion_model.trust import is_hub_backbone
 
 from .errors import PublishError
 
@@ -131,7 +132,13 @@ def check_config(folder: Path) -> None:
                     f"The backbone '{backbone.name}' is bundled, but 'backbones/{backbone.name}' is missing: "
                     "train again with --bundle_backbones."
                 )
-        elif not is_hub_id(backbone.model_id) or Path(backbone.model_id).exists():
+        elif is_gguf(backbone.model_id) and not is_hub_backbone(backbone.model_id):
+            raise PublishError(
+                f"The backbone '{backbone.name}' is the file '{backbone.model_id}' of this machine, which a stranger "
+                "does not have, and a GGUF file cannot be bundled. Upload it to a repository on the Hub, and train "
+                f"with --backbone {backbone.name}=user/name:{Path(backbone.model_id).name}."
+            )
+        elif not is_hub_backbone(backbone.model_id) or Path(backbone.model_id).exists():
             raise PublishError(
                 f"The backbone '{backbone.name}' is the folder '{backbone.model_id}' of this machine, which a stranger "
                 "does not have. Train with --bundle_backbones, or with the backbone's Hub id."

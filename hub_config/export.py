@@ -63,6 +63,12 @@ def export(folder: str, output: Path, dtype: Literal["int8", "float32"] = "int8"
     if output.exists() and any(output.iterdir()) and not _is_export(output):
         raise ValueError(f"'{output}' is there, and is no earlier export: give another --output.")
     model = FusionForSequenceClassification.from_pretrained(folder)
+    windows = [one.name for one in model.config.backbones if one.long_texts == "windows"]
+    if windows:
+        raise ValueError(
+            f"The model '{folder}' reads long texts in windows ({', '.join(windows)}), and an export cuts them off. "
+            "Train it with long_texts: cut and export that, or use the model itself."
+        )
     output.parent.mkdir(parents=True, exist_ok=True)
     with (
         room(output.parent, "Nothing of the export is left: free some space, or give another --output."),

@@ -109,6 +109,7 @@ def _digest(folder: Path, config: dict[str, Any]) -> str:
     digest = hashlib.sha256()
     local = [Path(one["model_id"]) for one in config["backbones"] if Path(one["model_id"]).is_dir()]
     files = [folder / "config.json", folder / "model.safetensors"]
+    files += [Path(one["model_id"]) for one in config["backbones"] if Path(one["model_id"]).is_file()]
     for place in (folder / "backbones", *local):
         files += sorted(file for file in place.rglob("*") if file.suffix in WEIGHTS_AND_WORDS and file.is_file())
     for file in files:

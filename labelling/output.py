@@ -4,7 +4,8 @@ import json
 import logging
 import re
 import uuid
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ logger = logging.getLogger(__name__)
 MANIFEST = "_manifest.json"
 LOCK = "_lock"
 UNFINISHED = "_unfinished-"
+# Key of the number of texts that each backbone read a part of: in a part's metadata, and in the manifest of all.
+CUT_TEXTS = "cut_texts"
 PART = re.compile(r"part-(\d{6,})\.parquet")
 
 
@@ -73,7 +76,13 @@ def attempts(folder: Path, part: int) -> int:
     return len(list(folder.glob(f"{UNFINISHED}{part:06d}-*")))
 
 
-def write_part(folder: Path, part: int, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
+def write_part(
+    folder: Path,
+    part: int,
+    schema: pa.Schema,
+    batches: Iterable[pa.RecordBatch],
+    cut_texts: Callable[[], dict[str, int]] = dict,
+) -> int:
     """Write a part aside and put it in its place when it is whole and on the disk.
 
     Args:
@@ -81,6 +90,7 @@ def write_part(folder: Path, part: int, schema: pa.Schema, batches: Iterable[pa.
         part: The part's number.
         schema: Its columns.
         batches: Its rows; each batch becomes a row group.
+        cut_texts: Gives, once they are written, the number of texts that each backbone read a part of.
 
     Returns:
         Number of rows.
@@ -96,6 +106,7 @@ def write_part(folder: Path, part: int, schema: pa.Schema, batches: Iterable[pa.
                 for batch in batches:
                     writer.write_batch(batch)
                     rows += len(batch)
+                writer.add_key_value_metadata({CUT_TEXTS: json.dumps(cut_texts())})
             put(aside, part_file(folder, part))
         except Exception:
             # What a killed worker leaves behind counts as an attempt; an error is told at once and needs no count.
@@ -153,6 +164,18 @@ def _difference(key: str, found: dict[str, Any], now: dict[str, Any]) -> str:
     return f"{name} = {found.get(name)!r}, and this is {name} = {now[name]!r}"
 
 
+def add_cut_texts(folder: Path) -> dict[str, int]:
+    """Add to the manifest how many texts of all parts each backbone read a part of; the numbers."""
+    cut: Counter[str] = Counter()
+    for file in folder.iterdir():
+        if PART.fullmatch(file.name):
+            cut.update(json.loads((pq.read_metadata(file).metadata or {}).get(CUT_TEXTS.encode(), b"{}")))
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    if manifest.get(CUT_TEXTS) != cut:
+        write_json(folder / MANIFEST, manifest | {CUT_TEXTS: dict(cut)})
+    return dict(cut)
+
+
 def finished(folder: Path, rows: list[int]) -> set[int]:
     """Numbers of the parts that need no more work.
 
@@ -178,4 +201,4 @@ def finished(folder: Path, rows: list[int]) -> set[int]:
     return done
 
 
-__all__ = ["Layout", "ResumeError", "attempts", "begin", "finished", "part_file", "write_part"]
+__all__ = ["Layout", "ResumeError", "add_cut_texts", "attempts", "begin", "finished", "part_file", "write_part"]

@@ -88,7 +88,14 @@ class PartLabeller:
                     "fewer --actors or a smaller --part_rows in another --output."
                 )
             if error is None:
-                rows = write_part(folder, part, self.job.layout.schema, self.batches(task))
+                before = self.cut_texts()
+                rows = write_part(
+                    folder,
+                    part,
+                    self.job.layout.schema,
+                    self.batches(task),
+                    lambda: {name: cut - before[name] for name, cut in self.cut_texts().items()},
+                )
         except (ValueError, OSError, pa.ArrowException) as problem:
             error = str(problem)
         give_back()
@@ -101,6 +108,10 @@ class PartLabeller:
             "error": error or "",
         }
         return {name: [value] for name, value in result.items()}
+
+    def cut_texts(self) -> dict[str, int]:
+        """How many texts each backbone has read a part of so far, as they are longer than it reads."""
+        return {one.name: self.model.encoder(one.name).cut_texts for one in self.model.config.backbones}
 
     def batches(self, task: dict[str, Any]) -> Iterator[pa.RecordBatch]:
         """Rows of the output, as many at a time as the model takes together."""

@@ -14,6 +14,7 @@ from common.command import check_flags
 from common.recipes import DEFAULT_RECIPE, Recipe, RecipeError, find_recipe
 from extraction.arguments import DataArguments, replace_backbones
 from fusion_model.backbones import Backbone
+from fusion_model.gguf import refuse_saving
 
 from .finetune_options import Finetune, read_blocks
 from .losses import LOSSES, LossSettings, parse_options
@@ -49,7 +50,7 @@ class RecipeArguments(TrainingArguments):
     recipe: str = field(default=DEFAULT_RECIPE, metadata={"help": "Name or path of a recipe."})
     backbone: list[str] = field(
         default_factory=list,
-        metadata={"help": "NAME=ID_OR_FOLDER: read the recipe's backbone NAME from there instead."},
+        metadata={"help": "NAME=ID_OR_FOLDER, or a .gguf file: read the recipe's backbone NAME from there instead."},
     )
     loss: str | None = field(
         default=None,
@@ -223,6 +224,9 @@ def parse(argv: list[str]) -> Arguments:
     training = _take(RecipeArguments, {**namespace, "label_names": None})
     backbones = replace_backbones(recipe.backbones, training.backbone)
     finetune = read_blocks(recipe.finetune, training.finetune)
+    for backbone in backbones:
+        if training.bundle_backbones or backbone.tuned:
+            refuse_saving(backbone.model_id)
     if not backbones and not training.lexical:
         raise ValueError(f"--lexical is false, and the recipe '{recipe.name}' has no backbone: leave the flag out.")
     if all(backbone.tuned for backbone in backbones):

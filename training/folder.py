@@ -45,7 +45,7 @@ def write_model(
                 origin = (base_ids or {}).get(backbone.name, backbone.model_id)
                 # A path of this machine means nothing on another; bundled files are found by the backbone's name.
                 backbone = backbone.replace(bundled=True, model_id=backbone.name if Path(origin).is_dir() else origin)
-            elif Path(backbone.model_id).is_dir():
+            elif Path(backbone.model_id).exists():
                 # Found from any working directory; a path that climbs out of where it starts is not followed.
                 backbone = backbone.replace(model_id=str(Path(backbone.model_id).resolve()))
             backbones.append(backbone)

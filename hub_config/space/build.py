@@ -10,6 +10,8 @@ import jinja2
 from huggingface_hub import ModelCard, SpaceCard, SpaceCardData
 
 from fusion_model import FusionConfig
+from fusion_model.backbones import is_gguf
+from fusion_model.gguf import PACKAGE
 from fusion_model.trust import is_hub_id
 
 ROOT = Path(__file__).parents[2]
@@ -82,15 +84,17 @@ def _requirements(config: FusionConfig) -> str:
         for backbone in config.backbones
         if not backbone.bundled and backbone.package is not None
     ]
-    return "".join(f"{name}=={known[name]}\n" for name in (*NEEDED, *dict.fromkeys(packages)))
+    gguf = f"{PACKAGE}\n" if any(is_gguf(backbone.model_id) for backbone in config.backbones) else ""
+    return "".join(f"{name}=={known[name]}\n" for name in (*NEEDED, *dict.fromkeys(packages))) + gguf
 
 
 def _card(config: FusionConfig, model_id: str, model_folder: Path, title: str, compare: Sequence[str]) -> SpaceCard:
     """README.md with the front matter that the Hub reads."""
     model_card = model_folder / "README.md"
     about_model = ModelCard.load(model_card).data.to_dict() if model_card.is_file() else {}
+    # Of a repository with GGUF files one is preloaded: "user/name model.gguf".
     backbones = [
-        backbone.model_id
+        backbone.model_id.replace(":", " ")
         for backbone in config.backbones
         if not backbone.bundled and backbone.package is None and not Path(backbone.model_id).exists()
     ]

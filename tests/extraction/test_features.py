@@ -146,7 +146,7 @@ def test_only_the_shard_that_is_missing_or_damaged_is_computed_and_it_is_named(
     found = plan(split, spec, tmp_path)
     assert (found.missing, found.missing_rows) == ([1], 2)
     read = []
-    spy = SimpleNamespace(encode=lambda texts, **options: read.extend(texts) or encoder.encode(texts, **options))
+    spy = SimpleNamespace(encode=lambda texts, **o: read.extend(texts) or encoder.encode(texts, **o), cut_texts=0)
     again = array(extract(split, spec, name="dev", cache_dir=tmp_path, encoder=spy))
     assert read == TEXTS[2:4]
     assert np.array_equal(whole, again)
@@ -162,7 +162,7 @@ def test_a_run_that_stops_midway_keeps_its_finished_shards(split, spec, encoder,
         return encoder.encode(texts, **options)
 
     with pytest.raises(KeyboardInterrupt):
-        extract(split, spec, cache_dir=tmp_path, encoder=SimpleNamespace(encode=stop_at_third))
+        extract(split, spec, cache_dir=tmp_path, encoder=SimpleNamespace(encode=stop_at_third, cut_texts=0))
     assert plan(split, spec, tmp_path).missing == [2]
     assert not list(tmp_path.rglob("unfinished-*"))
     assert len(extract(split, spec, cache_dir=tmp_path, encoder=encoder)) == 6
@@ -194,7 +194,7 @@ def test_a_shard_that_another_process_holds_is_waited_for_and_computed_when_that
 
     threading.Thread(target=kill_when_waited_for).start()
     read = []
-    spy = SimpleNamespace(encode=lambda texts, **options: read.append(texts[0]) or encoder.encode(texts, **options))
+    spy = SimpleNamespace(encode=lambda texts, **o: read.append(texts[0]) or encoder.encode(texts, **o), cut_texts=0)
     features = extract(split, spec, name="dev", cache_dir=tmp_path, encoder=spy)
     other.wait()
     other.stdout.close()
@@ -228,7 +228,7 @@ def test_the_row_of_a_text_without_finite_features_can_be_found(split, spec, enc
         return encoder.encode(texts, **options)
 
     with pytest.raises(ValueError, match=r"at index \[1\]\. \(Counted from row 4 of the dev split\.\)"):
-        extract(split, spec, name="dev", cache_dir=tmp_path, encoder=SimpleNamespace(encode=overflow))
+        extract(split, spec, name="dev", cache_dir=tmp_path, encoder=SimpleNamespace(encode=overflow, cut_texts=0))
 
 
 def test_an_empty_split_is_refused(spec, tmp_path):

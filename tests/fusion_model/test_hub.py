@@ -21,7 +21,9 @@ import importlib, sys, time, types
 package = types.ModuleType("fusion_model")
 package.__path__ = [sys.argv[1]]
 backbones, trust = types.ModuleType("fusion_model.backbones"), types.ModuleType("fusion_model.trust")
-backbones.Backbone = backbones.package_folder = trust.check_origin = None
+for name in ("Backbone", "is_gguf", "package_folder", "repository_of"):
+    setattr(backbones, name, None)
+trust.check_origin = None
 sys.modules |= {module.__name__: module for module in (package, backbones, trust)}
 hub_is_reachable = importlib.import_module("fusion_model.hub").hub_is_reachable
 started = time.perf_counter()

@@ -11,6 +11,7 @@ import pytest
 from hub.clients import answer, environment
 
 from hub_config.checks import check_card
+from tests.gguf_files import llama_folder, write_gguf
 from tests.standins import standin
 
 
@@ -249,3 +250,36 @@ def test_the_card_of_a_trained_model_follows_its_pattern(trained):
     ]
     assert re.search(r"about\s+\d[\d.e+-]* Wh, estimated at 100 W", card.text)
     assert "{{" not in card.text.replace("{{LLMEmbed}", "")
+
+
+GGUF = """
+import json, sys, torch
+from extraction.features import pin
+from fusion_model.backbones import Backbone
+from fusion_model.encoder import BackboneEncoder
+pinned = pin(Backbone(name="tiny", model_id=sys.argv[1], max_length=16, dtype="float32"))
+features = BackboneEncoder(pinned).encode(["I am so happy"])
+print(json.dumps({"revision": pinned.revision, "sum": float(features.float().abs().sum())}))
+"""
+
+
+@pytest.mark.slow
+def test_of_a_repository_with_gguf_files_one_is_downloaded_and_found_again_without_the_hub(hub, client, tmp_path):
+    pytest.importorskip("gguf", reason="gguf is not installed (requirements-gguf.txt)")
+    folder = llama_folder(tmp_path / "llama")
+    (tmp_path / "repo").mkdir()
+    for name, quantised in (("tiny-q8_0", True), ("tiny-f32", False)):
+        write_gguf(folder, tmp_path / "repo" / f"{name}.gguf", quantised)
+    (tmp_path / "repo" / "tokenizer.json").write_text("{}")
+    _, commit = hub.app.store.seed("models", "alice/tiny-gguf", tmp_path / "repo")
+    first = answer(client(["-c", GGUF, "alice/tiny-gguf:tiny-q8_0.gguf"]))
+    assert first["revision"] == commit.id
+    assert {Path(path).name for _, path, _ in hub.app.log if "/resolve/" in path} == {"tiny-q8_0.gguf"}
+    gone = {"HF_ENDPOINT": "http://127.0.0.1:1"}
+    assert answer(client(["-c", GGUF, "alice/tiny-gguf:tiny-q8_0.gguf"], **gone)) == first
+    here = answer(client(["-c", GGUF, str(tmp_path / "repo" / "tiny-q8_0.gguf")], **gone))
+    assert here == {**first, "revision": None}
+    refused = client(["-c", GGUF, "alice/tiny-gguf:tiny-f32.gguf"], **gone)
+    assert "is not on this machine and the Hub cannot be reached" in refused.stderr
+    missing = client(["-c", GGUF, "alice/tiny-gguf:other.gguf"])
+    assert "other.gguf" in missing.stderr.splitlines()[-1]
