@@ -15,6 +15,7 @@ from datasets import Dataset
 
 import fusion_model.buckets
 import fusion_model.encoder
+import fusion_model.packed
 import fusion_model.pooling
 import fusion_model.tokens
 from common.atomic import altered, record, write_json
@@ -31,10 +32,8 @@ SHARD_ROWS = int(os.environ.get("FUSION_SHARD_ROWS", "4096"))
 # Read at once: the file may be edited while what was imported is still computing.
 ENCODER_CODE = hashlib.sha256(
     "".join(
-        map(
-            inspect.getsource,
-            (fusion_model.encoder, fusion_model.tokens, fusion_model.pooling, fusion_model.buckets),
-        )
+        inspect.getsource(getattr(fusion_model, name))
+        for name in ("encoder", "packed", "tokens", "pooling", "buckets")
     ).encode()
 ).hexdigest()
 # Whatever a backbone may be made of: weights, configuration, vocabulary, code of its own.
