@@ -32,8 +32,7 @@ SHARD_ROWS = int(os.environ.get("FUSION_SHARD_ROWS", "4096"))
 # Read at once: the file may be edited while what was imported is still computing.
 ENCODER_CODE = hashlib.sha256(
     "".join(
-        inspect.getsource(getattr(fusion_model, name))
-        for name in ("encoder", "packed", "tokens", "pooling", "buckets")
+        inspect.getsource(getattr(fusion_model, name)) for name in ("encoder", "packed", "tokens", "pooling", "buckets")
     ).encode()
 ).hexdigest()
 # Whatever a backbone may be made of: weights, configuration, vocabulary, code of its own.

@@ -225,7 +225,7 @@ class BackboneEncoder:
         store(features, waiting)
 
     def _batches(self, texts: list[Text]) -> Iterator[tuple[list[int], list[list[int]], list[list[int]] | None]]:
-        """Positions in `texts`, their token ids and segments, in batches: packed, of one length or on a GPU of similar ones."""
+        """Positions in `texts`, their token ids and segments, in batches: packed, of one length, on a GPU similar."""
         if not texts:
             return
         on_gpu = self.device.type == "cuda"

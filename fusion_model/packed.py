@@ -196,7 +196,9 @@ def pack(pooled: PooledLayers, ids: list[int]) -> PackedLayers | None:
         or getattr(model.config, "is_decoder", False)
         or any(parameter.requires_grad for parameter in model.parameters())
         or not can_pack(model.dtype)
-        or any(type(one) is not nn.Linear for layer in model.encoder.layer for some in linears_of(layer) for one in some)
+        or any(
+            type(one) is not nn.Linear for layer in model.encoder.layer for some in linears_of(layer) for one in some
+        )
     ):
         return None
     with torch.inference_mode(False):
