@@ -22,6 +22,7 @@ from common.atomic import altered, record, write_json
 from fusion_model.backbones import Backbone
 from fusion_model.encoder import BackboneEncoder
 from fusion_model.file_modes import check_readable
+from fusion_model.packed import can_pack
 from fusion_model.texts import Text
 
 from .splits import texts_of
@@ -60,6 +61,7 @@ def cache_key(texts: list[Text], backbone: Backbone, device: torch.device) -> st
         "spec": {key: getattr(backbone, key) for key in ("model_id", "revision", "layers", "pooling", "max_length")},
         "dtype": str(encoder.dtype),
         "device": device.type,
+        "packed": device.type == "cpu" and can_pack(encoder.dtype),  # which rounds otherwise
         "weights": _weights_digest(encoder.location),
         "code": ENCODER_CODE,
         "libraries": [torch.__version__, transformers.__version__],

@@ -10,21 +10,14 @@ from itertools import groupby
 import torch
 from torch import nn
 from torch.nn import functional
-from transformers import (
-    BertModel,
-    CamembertModel,
-    MPNetModel,
-    PreTrainedModel,
-    RobertaModel,
-    XLMRobertaModel,
-)
+from transformers import PreTrainedModel
 
 from .pooling import POOLINGS, PooledLayers
 
-# Exactly these: a subclass may compute something else.
-BUILDS = (BertModel, CamembertModel, MPNetModel, RobertaModel, XLMRobertaModel)
-# oneDNN keeps a kernel for each number of rows it has seen, about a megabyte each: 2,048, 3,072 and 4,096 tokens are
-# multiplied as they are, what is between with further rows up to the next of them, and likewise from 16 on.
+# Exactly these of transformers, by name, as importing all takes a second: a subclass may compute something else.
+BUILDS = {"BertModel", "CamembertModel", "MPNetModel", "RobertaModel", "XLMRobertaModel"}
+# oneDNN keeps a kernel for each number of rows it has seen: 2,048, 3,072 and 4,096 tokens are multiplied as they are,
+# what is between with further rows up to the next of them, and likewise from 16 on.
 FEWEST_ROWS, MOST_ROWS = 16, 4096
 # Least cosine of a slot's features to those of transformers' own forward; else the backbone is not read packed.
 AGREEMENT = {torch.float32: 0.99999, torch.bfloat16: 0.999}
@@ -189,7 +182,8 @@ def pack(pooled: PooledLayers, ids: list[int]) -> PackedLayers | None:
     """
     model: PreTrainedModel = pooled.model
     if (
-        type(model) not in BUILDS
+        type(model).__name__ not in BUILDS
+        or not type(model).__module__.startswith("transformers.models.")
         or model.device.type != "cpu"
         or model.training
         or model.config.hidden_act != "gelu"
