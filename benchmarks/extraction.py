@@ -3,16 +3,21 @@
 python -m benchmarks.extraction --dataset go_emotions --texts 2048 --json extraction.json
 
 Same weights, same texts, same process, in turn. The slow ones read a part of the texts (`texts` says how many).
+onnxruntime and OpenVINO do the work of "all layers' mean, max, cls" where they are installed. `least_cosine` is that of
+a text's features in float32 by transformers' own forward, or for the last layer's mean by sentence-transformers.
 """
 
 import re
 import sys
+import tempfile
+from pathlib import Path
 
 import torch
 from sentence_transformers import SentenceTransformer
 from torch._inductor import config as inductor
 from transformers import AutoModel, AutoTokenizer, pipeline
 
+from benchmarks.engines import engines
 from benchmarks.measure import in_turn, matrix_rate, model_flops, parser, report
 from extraction.sources import load_source
 from fusion_model import BackboneEncoder
@@ -38,6 +43,12 @@ def reference_loop(location: str, texts: list[str]):
                 torch.stack(model(**inputs, output_hidden_states=True).hidden_states[-5:]).mean(dim=2)
 
     return read
+
+
+def least_cosine(features, others) -> float:
+    """The least cosine of two tables' rows, `(texts, width)`."""
+    pairs = (torch.as_tensor(table).float() for table in (features, others))
+    return float(torch.nn.functional.cosine_similarity(*pairs).min())
 
 
 def main(argv: list[str] | None = None) -> dict:
@@ -69,8 +80,13 @@ def main(argv: list[str] | None = None) -> dict:
     single, half = ours("float32", layers=[-1]), ours("bfloat16", layers=[-1])
     layers = list(range(single.model.config.num_hidden_layers + 1))
     every = {dtype: ours(dtype, layers=layers, pooling=["mean", "max", "cls"]) for dtype in ("float32", "bfloat16")}
+    with tempfile.TemporaryDirectory() as folder:
+        others = engines(every["float32"], Path(folder))
     theirs = SentenceTransformer(single.location, device="cpu")
     theirs.max_seq_length = options.max_length
+
+    def read_by(engine):
+        return lambda: engine(texts)
 
     def batched(size: int):
         return lambda: theirs.encode(texts, batch_size=size)
@@ -84,6 +100,7 @@ def main(argv: list[str] | None = None) -> dict:
         "ours, bfloat16, last layer's mean": (texts, lambda: half.encode(texts)),
         "ours, float32, all layers' mean, max, cls": (texts, lambda: every["float32"].encode(texts)),
         "ours, bfloat16, all layers' mean, max, cls": (texts, lambda: every["bfloat16"].encode(texts)),
+        **{f"{name}, all layers' mean, max, cls": (texts, read_by(engine)) for name, engine in others.items()},
         "transformers feature-extraction pipeline": (slow, lambda: pipe(slow)),
         "the reference's loop (pad to 200, batch 2)": (slow, reference_loop(single.location, slow)),
     }
@@ -98,9 +115,19 @@ def main(argv: list[str] | None = None) -> dict:
         compiled.encode(texts)
         ways["the same, layers by torch.compile, bfloat16"] = (texts, lambda: compiled.encode(texts))
     pipe(slow[:2])
-    encoded = {name: torch.nn.functional.normalize(e.encode(slow).float()) for name, e in (("f", single), ("b", half))}
-    expected = torch.nn.functional.normalize(torch.from_numpy(theirs.encode(slow)).float())
-    cosine = {name: float((x * expected).sum(dim=1).min()) for name, x in encoded.items()}
+    plain = every["float32"].layers
+    states = torch.cat(
+        [plain(torch.tensor([ids]), None, torch.tensor([len(ids)])) for ids in every["float32"].tokenize(slow)]
+    )
+    vectors = {
+        **{
+            f"ours, {e.backbone.dtype}, last layer's mean": (e.encode(slow), theirs.encode(slow))
+            for e in (single, half)
+        },
+        **{f"ours, {name}, all layers' mean, max, cls": (e.encode(slow), states) for name, e in every.items()},
+        **{f"{name}, all layers' mean, max, cls": (engine(slow), states) for name, engine in others.items()},
+    }
+    cosine = {name: least_cosine(*two) for name, two in vectors.items()}
     rates = {"float32": matrix_rate(torch.float32), "bfloat16": matrix_rate(torch.bfloat16)}
     seconds = in_turn({name: call for name, (_, call) in ways.items()}, options.repeats)
     lengths = {text: len(ids) for text, ids in zip(texts, single.tokenize(texts), strict=True)}
@@ -121,7 +148,7 @@ def main(argv: list[str] | None = None) -> dict:
                 "times_default": first * len(read) / best,
                 "model_gflops": flops / 1e9,
                 "share_of_matrix_rate": flops / rates[dtype],
-                "least_cosine": cosine[dtype[0]] if "last layer" in name else None,
+                "least_cosine": cosine.get(name),
             }
         )
     again = {"float32": matrix_rate(torch.float32), "bfloat16": matrix_rate(torch.bfloat16)}

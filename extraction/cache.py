@@ -16,6 +16,7 @@ from datasets import Dataset
 import fusion_model.buckets
 import fusion_model.encoder
 import fusion_model.final_norm
+import fusion_model.packed
 import fusion_model.pooling
 import fusion_model.tokens
 import fusion_model.windows
@@ -23,6 +24,7 @@ from common.atomic import altered, record, write_json
 from fusion_model.backbones import Backbone
 from fusion_model.encoder import BackboneEncoder
 from fusion_model.file_modes import check_readable
+from fusion_model.packed import can_pack
 from fusion_model.texts import Text
 
 from .splits import texts_of
@@ -33,17 +35,8 @@ SHARD_ROWS = int(os.environ.get("FUSION_SHARD_ROWS", "4096"))
 # Read at once: the file may be edited while what was imported is still computing.
 ENCODER_CODE = hashlib.sha256(
     "".join(
-        map(
-            inspect.getsource,
-            (
-                fusion_model.encoder,
-                fusion_model.final_norm,
-                fusion_model.tokens,
-                fusion_model.windows,
-                fusion_model.pooling,
-                fusion_model.buckets,
-            ),
-        )
+        inspect.getsource(getattr(fusion_model, name))
+        for name in ("encoder", "final_norm", "packed", "tokens", "windows", "pooling", "buckets")
     ).encode()
 ).hexdigest()
 # Whatever a backbone may be made of: weights, configuration, vocabulary, code of its own.
@@ -72,6 +65,7 @@ def cache_key(texts: list[Text], backbone: Backbone, device: torch.device) -> st
         "spec": {key: getattr(backbone, key) for key in read},
         "dtype": str(encoder.dtype),
         "device": device.type,
+        "packed": device.type == "cpu" and can_pack(encoder.dtype),  # which rounds otherwise
         "weights": _weights_digest(encoder.location),
         "code": ENCODER_CODE,
         "libraries": [torch.__version__, transformers.__version__],

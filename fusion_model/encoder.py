@@ -18,6 +18,7 @@ from .file_modes import set_default_mode
 from .gguf import refuse_saving
 from .hub import locate
 from .loading import load_part
+from .packed import PackedLayers, pack
 from .pooling import PooledLayers
 from .positions import check_length, check_readable_tokens
 from .texts import Text, joined
@@ -63,6 +64,7 @@ class BackboneEncoder:
             self.load_kwargs |= hub or {}
         self._model: PreTrainedModel | None = None
         self._layers: PooledLayers | None = None
+        self._packed: PackedLayers | None = None
         self._max_tokens = 0
         self._tokenizer: PreTrainedTokenizerBase | None = None
         # Texts so far that are longer than `max_length`, and were cut.
@@ -90,7 +92,11 @@ class BackboneEncoder:
             with LOADING:
                 if self._layers is None:
                     slots, norm = (self.backbone.layers, self.backbone.pooling), self.backbone.final_norm
-                    self._layers = PooledLayers(self.model, *slots, sample, norm)
+                    layers = PooledLayers(self.model, *slots, sample, norm)
+                    self._packed = pack(layers, sample)
+                    way = "as transformers has it" if self._packed is None else "packed for oneDNN"
+                    logger.info(f"Backbone '{self.backbone.name}' runs {way}, in {self.dtype} on {self.device}.")
+                    self._layers = layers
         return self._layers
 
     @property
@@ -224,12 +230,13 @@ class BackboneEncoder:
         store(features, waiting)
 
     def _batches(self, texts: list[Any]) -> Iterator[tuple[list[int], list[list[int]], list[list[int]] | None]]:
-        """Positions in `texts`, their token ids and segments, in batches: of one length on a CPU, else similar ones."""
+        """Positions in `texts`, their token ids and segments, in batches: packed, of one length, on a GPU similar."""
         if not texts:
             return
         on_gpu = self.device.type == "cuda"
         vocabulary = len(cast(torch.nn.Embedding, self.model.get_input_embeddings()).weight)
         padded = on_gpu and self.layers.ignores_padding
+        flat = self.layers is not None and self._packed is not None
         self._max_tokens = self._max_tokens or max_tokens_on(self.model, self.device)
         order: Sequence[int] = range(len(texts))
         if on_gpu:
@@ -246,7 +253,8 @@ class BackboneEncoder:
             for group in (rows[start : start + size] for start in range(0, len(rows), size)):
                 token_ids, segments = self.tokenize_segments([texts[row] for row in group])
                 check_ids(token_ids, vocabulary, self.location)
-                for batch in bucket_by_length([len(ids) for ids in token_ids], self._max_tokens, padded=padded):
+                lengths = [len(ids) for ids in token_ids]
+                for batch in bucket_by_length(lengths, self._max_tokens, padded=padded, flat=flat):
                     ids = [token_ids[row] for row in batch]
                     yield [group[row] for row in batch], ids, segments and [segments[row] for row in batch]
 
@@ -265,11 +273,14 @@ class BackboneEncoder:
 
     def _forward(self, token_ids: list[list[int]], segments: list[list[int]] | None = None) -> torch.Tensor:
         """Pooled hidden states of one batch on the backbone's device, `(batch, slots * hidden_size)`, float16."""
+        layers = self.layers
+        if self._packed is not None:
+            return self._packed(token_ids, segments)
         ids, lengths = pad(token_ids), torch.tensor([len(row) for row in token_ids])
         mask = torch.arange(ids.shape[1])[None, :] < lengths[:, None] if ids.shape[1] > int(lengths.min()) else None
         parts = (ids, mask, lengths, None if segments is None else pad(segments))
         on_device: Any = [None if part is None else to_device(part, self.device) for part in parts]
-        return self.layers(*on_device)
+        return layers(*on_device)
 
     def _forward_in_memory(self, token_ids: list[list[int]], segments: list[list[int]] | None = None) -> torch.Tensor:
         """`_forward`, in two halves where the device's memory does not hold the whole; later batches are smaller."""

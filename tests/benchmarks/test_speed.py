@@ -51,7 +51,7 @@ def test_extraction_compares_our_features_with_sentence_transformers(corpus, tmp
     extraction.main([*arguments, "--json", str(tmp_path / "out.json")])
     found = written(tmp_path / "out.json")
     cosine = {row["way"]: row["least_cosine"] for row in found["rows"] if row["least_cosine"]}
-    assert len(cosine) == 2
+    assert len(cosine) >= 4  # and one each of the engines that are installed
     assert min(cosine.values()) > 0.999
     assert all(row["texts_a_second"] > 0 for row in found["rows"])
 

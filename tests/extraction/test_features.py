@@ -254,6 +254,16 @@ def test_the_cache_key_changes_with_the_texts_and_their_order(spec, texts):
     assert cache_key(texts, spec, CPU) != cache_key(TEXTS, spec, CPU)
 
 
+def test_the_cache_key_changes_with_how_the_processor_multiplies_and_not_on_a_gpu(spec, monkeypatch):
+    gpu = torch.device("cuda")
+    keys, on_gpu = set(), set()
+    for packed in (True, False):
+        monkeypatch.setattr("extraction.cache.can_pack", lambda dtype, packed=packed: packed)
+        keys.add(cache_key(TEXTS, spec, CPU))
+        on_gpu.add(cache_key(TEXTS, spec.replace(dtype="float32"), gpu))
+    assert (len(keys), len(on_gpu)) == (2, 1)
+
+
 def test_the_cache_key_changes_with_the_encoders_code(spec, monkeypatch):
     before = cache_key(TEXTS, spec, CPU)
     monkeypatch.setattr(extraction.cache, "ENCODER_CODE", "other")
