@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TOOLS := .venv-tools
 # Each of these extras has a lock of its own, of the versions that requirements.lock (the extra dev) has.
-EXTRAS := cluster export mcp tensorboard benchmarks
+EXTRAS := cluster export mcp tensorboard audit benchmarks
 
 .PHONY: install train test test-fast lint app requirements lock audit sbom
 

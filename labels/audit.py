@@ -17,10 +17,9 @@ from transformers.utils.logging import disable_progress_bar
 
 from common.command import end_with_status
 from common.memory import keep_few_kernels
-from training.reviewed import LABEL_ERROR
 
 from .arguments import CommonArguments, parse
-from .material import Material, gather
+from .material import gather
 
 TABLE, PAGE = "labels.csv", "index.html"
 
@@ -42,7 +41,9 @@ def main(argv: list[str]) -> None:
         ValueError: arguments or data are not usable, or the output folder holds an earlier audit.
         OSError: cleanlab is not installed, or something cannot be read or written.
     """
-    data_arguments, arguments, recipe = parse(argv, AuditArguments, "python -m labels.audit", (__doc__ or "")[:119])
+    data_arguments, arguments, recipe = parse(
+        argv, AuditArguments, "python -m labels.audit", (__doc__ or "").splitlines()[0]
+    )
     folder = Path(arguments.output)
     if (folder / TABLE).exists():
         raise ValueError(
@@ -53,7 +54,7 @@ def main(argv: list[str]) -> None:
         from .findings import examine  # here, as cleanlab is an extra
     except ModuleNotFoundError as error:
         raise OSError(f"An audit needs `pip install -r requirements-audit.txt` ({error}).") from None
-    from .page import audit_page
+    from .page import audit_page, told
     from .table import audit_table, write_table
 
     data = data_arguments.load()
@@ -73,37 +74,12 @@ def main(argv: list[str]) -> None:
     title = f"Audit of {Path(data_arguments.dataset).name}"
     (folder / PAGE).write_text(audit_page(title, subtitle, sentences, material, findings), encoding="utf-8")
     files = write_table(audit_table(material, findings), material.names, folder, Path(TABLE).stem)
-    print(f"{len(material):,} texts in {time.perf_counter() - started:.0f} s: {', '.join(map(str, files))}, {folder / PAGE}")
+    seconds = time.perf_counter() - started
+    print(f"{len(material):,} texts in {seconds:.0f} s: {', '.join(map(str, (*files, folder / PAGE)))}")
     print(
         "Delete the lines of the table that are fine, change `proposed` where you know better, and train with "
         f"--use_corrections {files[0]} or --drop_label_errors {files[0]}."
     )
-
-
-def told(material: Material, findings: "Findings"):  # type: ignore[name-defined] # noqa: F821
-    """A sentence for each finding."""
-    from .findings import CONTRADICTION, MISSING, OUTLIER, SHARED
-
-    rows = {reason: findings.rows(reason) for reason in (LABEL_ERROR, MISSING, CONTRADICTION, SHARED, OUTLIER)}
-    errors = rows[LABEL_ERROR]
-    share = 100 * len(errors) / len(material)
-    yield f"{len(errors):,} texts ({share:.1f} %) have a label that is more likely wrong than right."
-    yield f"About {100 * findings.unrelated:.1f} % of the labels have nothing to do with their text."
-    if rows[MISSING]:
-        yield f"{len(rows[MISSING]):,} texts lack a label that such texts nearly always have."
-    if rows[CONTRADICTION]:
-        yield f"{len(rows[CONTRADICTION]):,} texts are nearly equal to another one and have no label in common with it."
-    if rows[SHARED]:
-        yield f"{len(rows[SHARED]):,} texts outside train stand in another split too: results on them are too good."
-    if findings.confused:
-        pairs = ", ".join(f"{a} and {b} ({count:,})" for a, b, count in findings.confused[:3])
-        yield f"The labels that most often stand for each other are {pairs}."
-    if findings.rare:
-        shown = ", ".join(f"{name} ({count:,})" for name, count, _ in findings.rare[:5])
-        more = f" and {len(findings.rare) - 5} more" if len(findings.rare) > 5 else ""
-        yield f"Too rare to learn: {shown}{more}."
-    if rows[OUTLIER]:
-        yield f"{len(rows[OUTLIER]):,} texts are like no other: another language, noise, or a new kind of text."
 
 
 def run(argv: list[str] | None = None) -> int:

@@ -9,7 +9,9 @@ from .material import Material
 FOLDS = 5
 
 
-def fit_predict(material: Material, targets: np.ndarray, train: np.ndarray, test: np.ndarray, several: bool) -> np.ndarray:
+def fit_predict(
+    material: Material, targets: np.ndarray, train: np.ndarray, test: np.ndarray, several: bool
+) -> np.ndarray:
     """Fit linear models on some rows and add up what they say of others.
 
     Args:

@@ -180,10 +180,8 @@ def _confused(mixed_up: np.ndarray, names: list[str]) -> list[tuple[str, str, in
 def _f1(logits: np.ndarray, given: np.ndarray, several: bool) -> np.ndarray:
     """Each label's F1 in cross-validation, `(num_labels,)`."""
     chances = softmax(logits.astype(np.float64), axis=1)
-    if several:
-        predicted = chances >= fit_shrunk(chances, given)
-    else:
-        predicted = np.eye(given.shape[1])[chances.argmax(axis=1)] > 0
+    best = np.eye(given.shape[1])[chances.argmax(axis=1)] > 0
+    predicted = chances >= fit_shrunk(chances, given) if several else best
     return f1_score(given > 0, predicted, average=None, zero_division=0)
 
 

@@ -1,21 +1,18 @@
-"""The page of an audit: one HTML file that asks no server for anything."""
+"""What an audit found, in sentences and as a page."""
 
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Iterator
 
-import jinja2
 import numpy as np
-from markupsafe import Markup
 
 from fusion_model.texts import joined
 from training.reviewed import LABEL_ERROR
 
 from .findings import CONTRADICTION, MISSING, OUTLIER, SHARED, WRONG_BELOW, Findings
+from .html import Plot, Table, render
 from .material import Material
 from .plots import plot_bars, plot_scores
 
 MOST_ROWS = 200
-NUMBERS = ("row", "score", "examples", "F1", "gain")
 KINDS = {
     LABEL_ERROR: ("Label errors", "Given labels that are more likely wrong than right, the surest first."),
     MISSING: ("Missing labels", "Labels that nobody gave, and that such texts nearly always have."),
@@ -25,41 +22,28 @@ KINDS = {
 }
 
 
-class Plot(NamedTuple):
-    """A drawing with its heading."""
-
-    heading: str
-    explanation: str
-    drawing: str
-
-
-class Table(NamedTuple):
-    """The first rows of a table with its heading; `total` counts all."""
-
-    heading: str
-    explanation: str
-    columns: list[str]
-    rows: list[list[str]]
-    total: int
-
-
-def render(title: str, subtitle: str, sentences: list[str], plots: list[Plot], tables: list[Table]) -> str:
-    """A page as HTML; every text in it is escaped."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    return environment.get_template("page.html.jinja").render(
-        title=title,
-        subtitle=subtitle,
-        sentences=sentences,
-        plots=[plot._replace(drawing=Markup(plot.drawing)) for plot in plots],
-        tables=tables,
-        numbers=NUMBERS,
-        zip=zip,
-    )
+def told(material: Material, findings: Findings) -> Iterator[str]:
+    """A sentence for each finding."""
+    rows = {reason: findings.rows(reason) for reason in (LABEL_ERROR, MISSING, CONTRADICTION, SHARED, OUTLIER)}
+    errors = rows[LABEL_ERROR]
+    share = 100 * len(errors) / len(material)
+    yield f"{len(errors):,} texts ({share:.1f} %) have a label that is more likely wrong than right."
+    yield f"About {100 * findings.unrelated:.1f} % of the labels have nothing to do with their text."
+    if rows[MISSING]:
+        yield f"{len(rows[MISSING]):,} texts lack a label that such texts nearly always have."
+    if rows[CONTRADICTION]:
+        yield f"{len(rows[CONTRADICTION]):,} texts are nearly equal to another one and have no label in common with it."
+    if rows[SHARED]:
+        yield f"{len(rows[SHARED]):,} texts outside train stand in another split too: results on them are too good."
+    if findings.confused:
+        pairs = ", ".join(f"{a} and {b} ({count:,})" for a, b, count in findings.confused[:3])
+        yield f"The labels that most often stand for each other are {pairs}."
+    if findings.rare:
+        shown = ", ".join(f"{name} ({count:,})" for name, count, _ in findings.rare[:5])
+        more = f" and {len(findings.rare) - 5} more" if len(findings.rare) > 5 else ""
+        yield f"Too rare to learn: {shown}{more}."
+    if rows[OUTLIER]:
+        yield f"{len(rows[OUTLIER]):,} texts are like no other: another language, noise, or a new kind of text."
 
 
 def audit_page(title: str, subtitle: str, sentences: list[str], material: Material, findings: Findings) -> str:
@@ -131,4 +115,4 @@ def _rows(material: Material, findings: Findings, reason: str, heading: str, exp
     return Table(heading, explanation, columns, cells, len(rows))
 
 
-__all__ = ["Plot", "Table", "audit_page", "render"]
+__all__ = ["audit_page", "told"]

@@ -12,6 +12,8 @@ from matplotlib import pyplot as plt
 
 from training.plots import ACCENT, BAR, INK, LINE, SOFT, STYLE
 
+from .power_law import Forecast
+
 # What stands for a colour in the drawing, and its name in the page.
 VARIABLES = {INK: "--ink", SOFT: "--soft", LINE: "--line", BAR: "--bar", ACCENT: "--accent"}
 MOST_BARS = 40
@@ -83,4 +85,32 @@ def plot_bars(names: list[str], values: np.ndarray, unit: str, notes: list[str],
         return inline(figure)
 
 
-__all__ = ["inline", "plot_bars", "plot_scores"]
+def plot_curve(rows: np.ndarray, scores: np.ndarray, metric: str, law: Forecast) -> str:
+    """Scores by number of rows, and the law through them, up to twice as many.
+
+    Args:
+        rows: `(sizes,)`.
+        scores: `(seeds, sizes)`.
+        metric: Name of the score.
+        law: Fitted to them.
+    """
+    with plt.rc_context(STYLE):  # type: ignore[arg-type]
+        figure, axes = plt.subplots(figsize=(6.8, 3.6))
+        line = np.geomspace(rows[0], 2 * rows[-1], 100)
+        every = 1 - law.laws[:, :1] * line ** -law.laws[:, 1:2] - law.laws[:, 2:]
+        axes.fill_between(line, *np.quantile(every, [0.1, 0.9], axis=0), color=BAR, alpha=0.2, linewidth=0)
+        axes.plot(line, law.score(line), color=BAR, linewidth=1.4)
+        axes.plot(np.broadcast_to(rows, scores.shape), scores, "o", color=INK, markersize=2.5, alpha=0.6)
+        axes.plot(2 * rows[-1], law.score(np.array(2 * rows[-1])), "o", color=ACCENT, markersize=5, clip_on=False)
+        axes.set_xscale("log")
+        axes.set_xticks([*rows, 2 * rows[-1]], [f"{count:,.0f}" for count in (*rows, 2 * rows[-1])])
+        axes.minorticks_off()
+        axes.set_xlim(rows[0] * 0.95, 2 * rows[-1] * 1.05)
+        axes.set_xlabel("rows")
+        axes.set_ylabel(metric)
+        axes.grid(axis="y")
+        axes.tick_params(length=0)
+        return inline(figure)
+
+
+__all__ = ["inline", "plot_bars", "plot_curve", "plot_scores"]

@@ -21,13 +21,17 @@ def audit_table(material: Material, findings: Findings) -> pd.DataFrame:
         names), `score` (chance that the given labels are right), `reason`.
     """
     rows = sorted(findings.reasons, key=lambda row: float(findings.scores[row]))
-    firsts, seconds = zip(*(text if isinstance(text, tuple) else (text, None) for text in _texts(material, rows)))
-    pair = {"text_pair": list(seconds)} if any(isinstance(text, tuple) for text in material.texts) else {}
+    texts = [text if isinstance(text, tuple) else (text, None) for text in (material.texts[row] for row in rows)]
+    pair = (
+        {"text_pair": [second for _, second in texts]}
+        if any(isinstance(text, tuple) for text in material.texts)
+        else {}
+    )
     return pd.DataFrame(
         {
             "split": material.splits[rows].tolist(),
             "row": material.places[rows].tolist(),
-            "text": list(firsts),
+            "text": [first for first, _ in texts],
             **pair,
             "given": [_names(material, material.given[row]) for row in rows],
             "proposed": [_names(material, findings.proposed[row]) for row in rows],
@@ -35,11 +39,6 @@ def audit_table(material: Material, findings: Findings) -> pd.DataFrame:
             "reason": ["; ".join(findings.reasons[row]) for row in rows],
         }
     )
-
-
-def _texts(material: Material, rows: list[int]) -> list:
-    """Texts of rows; a table without rows still has its columns."""
-    return [material.texts[row] for row in rows]
 
 
 def _names(material: Material, labels: np.ndarray) -> list[str]:
@@ -60,7 +59,7 @@ def write_table(table: pd.DataFrame, names: list[str], folder: Path, stem: str =
     """
     between = separator(names)
     shown = table.map(lambda cell: between.join(cell) if isinstance(cell, list) else cell)
-    texts = shown.columns.intersection(["text", "text_pair", "given", "proposed", "guess"])
+    texts = shown.columns.intersection(["text", "text_pair", "given", "proposed", "label"])
     shown[texts] = shown[texts].map(lambda cell: harmless(cell) if isinstance(cell, str) else cell)
     files = [folder / f"{stem}.csv", folder / f"{stem}.parquet"]
     aside = [folder / f"unfinished-{file.name}" for file in files]

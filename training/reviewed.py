@@ -1,5 +1,6 @@
-"""Tables of doubtful labels that somebody has looked through: their rows are dropped, or get the labels written there."""
+"""Tables of doubtful labels that somebody has looked through: rows are dropped, or get the labels written there."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from extraction.splits import is_multi_label, label_names, texts_of
 from fusion_model.texts import joined
 from tables import read_table
 from tables.formulas import harmless
+
+logger = logging.getLogger(__name__)
 
 COLUMNS = ("split", "row", "text", "given", "proposed", "score", "reason")
 # What `reason` says of a row whose label is probably wrong.
@@ -132,6 +135,7 @@ def _tell(data: LoadedData, what: str, reviewed: list[Reviewed], file: str) -> N
     others = sum(one.split != "train" for one in reviewed)
     left = f"; {others:,} of other splits stay as they are, which results are measured on" if others else ""
     data.reading.notes.append(f"{what}, by {Path(file).name}{left}.")
+    logger.info(data.reading.notes[-1])
 
 
 __all__ = ["COLUMNS", "LABEL_ERROR", "Reviewed", "drop_label_errors", "read_reviewed", "separator", "use_corrections"]
