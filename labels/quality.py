@@ -50,7 +50,7 @@ def score_labels(logits: np.ndarray, given: np.ndarray) -> GivenLabels:
     The ways in which a label is wrong are two. It has nothing to do with the text; how often that happens shows in how
     often a given label is among the least probable quarter. Or it was taken for another one; how often that happens
     tells the confident joint (Northcutt et al., 2021), of which a small part counts, as most of what is mixed up is
-    honest doubt. Where labels are confused, this finds twice what their bare probability finds (RESULTS.md).
+    honest doubt.
 
     Args:
         logits: Out of sample, `(rows, labels)`; the last column is "none of them" if there is one more than in `given`.

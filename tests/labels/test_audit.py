@@ -5,13 +5,13 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import rows
 
 pytest.importorskip("cleanlab", reason="cleanlab is not installed (requirements-audit.txt)")
 from labels.audit import run
 from labels.cross_validation import folds, shares
 from labels.groups import find_groups, nearly_equal
 from labels.quality import missing_labels, score_labels
+from tests.labels.made_texts import rows
 
 
 def audit(capsys, data, recipe, output, *flags) -> tuple[pd.DataFrame, str]:

@@ -5,10 +5,10 @@ import re
 
 import numpy as np
 import pytest
-from conftest import rows
 
 from labels.learning_curve import Curve, largest_gains, run
 from labels.power_law import fit, forecast
+from tests.labels.made_texts import rows
 
 SIZES = np.array([100.0, 200, 500, 1000, 2000])
 
