@@ -144,27 +144,41 @@ def narrow(backbone: Backbone, columns: Sequence[FeatureColumn]) -> tuple[np.nda
     Returns:
         float32 `(rows, slots * components)` with a deviation of 1 over all, and `(rows, hidden_size)`.
     """
-    size, slots = backbone.width // backbone.num_slots, backbone.num_slots
+    size = backbone.width // backbone.num_slots
     rows = sum(map(len, columns))
     drawn = np.sort(np.random.default_rng(0).permutation(rows)[:FITTED_ROWS])
     sample = _take(columns, drawn)
     mean, deviation = sample.mean(axis=0), sample.std(axis=0)
     # A constant feature tells nothing, see `training.head.build_model`.
     scale = np.where(deviation > 1e-3, 1 / np.maximum(deviation, 1e-3), 0).astype(np.float32)
-    sample = ((sample - mean) * scale).clip(-8, 8)
+    _standardise(sample, mean, scale)
     kept = min(COMPONENTS, size, len(sample) - 1)
-    parts = [PCA(kept, svd_solver="covariance_eigh").fit(part) for part in np.split(sample, slots, axis=1)]
+    # A slot that is the same for every text, such as [CLS] before the first layer, has no components.
+    parts = {
+        slot: PCA(kept, svd_solver="covariance_eigh").fit(part)
+        for slot, part in enumerate(np.split(sample, backbone.num_slots, axis=1))
+        if part.any()
+    }
     first = meaning_slot(backbone) * size
-    dense = np.empty((rows, slots * kept), dtype=np.float32)
+    dense = np.empty((rows, len(parts) * kept), dtype=np.float32)
     meaning = np.empty((rows, size), dtype=np.float32)
     for start in range(0, rows, BLOCK_ROWS):
         block = _take(columns, np.arange(start, min(start + BLOCK_ROWS, rows)))
         place = slice(start, start + len(block))
         meaning[place] = block[:, first : first + size]
-        block = ((block - mean) * scale).clip(-8, 8)
-        for slot, part in enumerate(parts):
-            dense[place, slot * kept : (slot + 1) * kept] = part.transform(block[:, slot * size : (slot + 1) * size])
-    return dense / max(float(dense.std()), 1e-12), meaning
+        _standardise(block, mean, scale)
+        for number, (slot, part) in enumerate(parts.items()):
+            reduced = part.transform(block[:, slot * size : (slot + 1) * size])
+            dense[place, number * kept : (number + 1) * kept] = reduced
+    dense /= max(float(dense.std()), 1e-12)
+    return dense, meaning
+
+
+def _standardise(block: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> None:
+    """Standardise rows in place, outliers cut at 8 deviations, see `fusion_model.head.Standardise`."""
+    np.subtract(block, mean, out=block)
+    np.multiply(block, scale, out=block)
+    np.clip(block, -8, 8, out=block)
 
 
 def meaning_slot(backbone: Backbone) -> int:

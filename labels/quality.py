@@ -11,6 +11,8 @@ from training.calibration import fit_temperature
 
 # Labels that are mixed up stand for both: honest doubt, and mistakes. A mistake is taken to be so large a part of it.
 MISTAKEN = 0.05
+# 1 if the models' probabilities knew nothing of wrong labels, 2 if they allow for them fully.
+ALLOWED_FOR = 1.5
 # In place of minus infinity, for labels that are set aside; any temperature leaves it far below all logits.
 ASIDE = -1e4
 
@@ -72,7 +74,7 @@ def score_labels(logits: np.ndarray, given: np.ndarray) -> GivenLabels:
     others = MISTAKEN * probabilities * slips[labels]
     others += unrelated / max(given.shape[1] - 1, 1) * probabilities
     others[pairs, labels] = 0
-    scores = own / np.maximum(own + others.sum(axis=1), 1e-300)
+    scores = own / np.maximum(own + ALLOWED_FOR * others.sum(axis=1), 1e-300)
     rest = probabilities.copy()
     rest[pairs, labels] = -1
     return GivenLabels(rows, labels, probabilities, scores, rest.argmax(axis=1), mixed_up, unrelated)

@@ -64,13 +64,17 @@ class Pool:
 
     def pick(self, count: int, seed: int) -> list[int]:
         """The one most worth labelling of each of `count` clusters of meaning, the best first."""
+        order = np.argsort(-self.worth, kind="stable").tolist()
         if len(self.rows) <= count:
-            return np.argsort(-self.worth, kind="stable").tolist()
-        cluster = KMeans(count, n_init=1, max_iter=50, random_state=seed).fit_predict(normalize(self.meaning))
+            return order
+        vectors = normalize(self.meaning)
+        kinds = min(count, len(np.unique(vectors, axis=0)))
+        cluster = KMeans(kinds, n_init=1, max_iter=50, random_state=seed).fit_predict(vectors)
         best: dict[int, int] = {}
-        for place in np.argsort(-self.worth, kind="stable").tolist():
+        for place in order:
             best.setdefault(int(cluster[place]), place)
-        return list(best.values())
+        chosen = set(best.values())  # fewer than `count` where texts are alike
+        return [*best.values(), *(place for place in order if place not in chosen)][:count]
 
 
 def doubt(scores: np.ndarray, thresholds: list[float] | None) -> tuple[np.ndarray, np.ndarray]:

