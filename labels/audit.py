@@ -28,6 +28,9 @@ TABLE, PAGE = "labels.csv", "index.html"
 class AuditArguments(CommonArguments):
     """What an audit needs beside the data."""
 
+    below: float = field(
+        default=0.5, metadata={"help": "Labels with a lower score are label errors; 0.8 lists more of them, 0.2 fewer."}
+    )
     output: str = field(default="audit", metadata={"help": "Folder for the table and the page; new, or empty."})
 
 
@@ -44,6 +47,8 @@ def main(argv: list[str]) -> None:
     data_arguments, arguments, recipe = parse(
         argv, AuditArguments, "python -m labels.audit", (__doc__ or "").splitlines()[0]
     )
+    if not 0 < arguments.below < 1:
+        raise ValueError(f"--below is {arguments.below:g}: expected a score between 0 and 1, such as 0.5.")
     folder = Path(arguments.output)
     if (folder / TABLE).exists():
         raise ValueError(
@@ -62,7 +67,7 @@ def main(argv: list[str]) -> None:
     device = "cpu" if arguments.use_cpu or not torch.cuda.is_available() else "cuda"
     material = gather(data, recipe, data_arguments.cache_path, device)
     started = time.perf_counter()
-    findings = examine(material, arguments.seed)
+    findings = examine(material, arguments.seed, arguments.below)
     sentences = list(told(material, findings))
     for sentence in sentences:
         print(f"- {sentence}")

@@ -37,6 +37,7 @@ class Findings:
         confused: Pairs of labels that are mixed up, and in how many examples, most first.
         rare: Labels that cannot be learnt: name, number of examples, F1 in cross-validation.
         f1: Of each label in cross-validation, `(num_labels,)`.
+        below: Given labels with a lower score are label errors.
         label_errors: For each label how often it is a label error, `(num_labels,)`.
         unrelated: Estimated share of labels that have nothing to do with their text.
     """
@@ -47,6 +48,7 @@ class Findings:
     confused: list[tuple[str, str, int]]
     rare: list[tuple[str, int, float]]
     f1: np.ndarray
+    below: float
     label_errors: np.ndarray
     unrelated: float
     distances: np.ndarray = field(repr=False)
@@ -58,21 +60,24 @@ class Findings:
         return sorted(found, key=lambda row: float(by[row]))
 
 
-def examine(material: Material, seed: int = 0) -> Findings:
+def examine(material: Material, seed: int = 0, below: float = WRONG_BELOW) -> Findings:
     """Audit all rows by models that were fitted on others.
 
     Args:
         material: Texts, labels, features.
         seed: Of the folds.
+        below: Given labels with a lower score are label errors.
     """
     groups = find_groups(material.texts, material.meaning)
     fold = folds(groups.near, material.given, seed=seed)
     logits = out_of_sample(material, shares(material.given), fold, several=False)
     labelled = score_labels(logits, material.given)
-    return find(material, groups, logits, labelled)
+    return find(material, groups, logits, labelled, below)
 
 
-def find(material: Material, groups: Groups, logits: np.ndarray, labelled: GivenLabels) -> Findings:
+def find(
+    material: Material, groups: Groups, logits: np.ndarray, labelled: GivenLabels, below: float = WRONG_BELOW
+) -> Findings:
     """Put scores, groups and distances into findings.
 
     Args:
@@ -80,11 +85,12 @@ def find(material: Material, groups: Groups, logits: np.ndarray, labelled: Given
         groups: Equal and near-equal texts.
         logits: Out of sample, `(rows, labels)`.
         labelled: From `score_labels`.
+        below: Given labels with a lower score are label errors.
     """
     names, given = material.names, material.given
     reasons: dict[int, list[str]] = defaultdict(list)
     proposed = given.copy()
-    wrong = labelled.scores < WRONG_BELOW
+    wrong = labelled.scores < below
     errors = np.zeros(len(names))
     pairs = zip(labelled.rows[wrong], labelled.labels[wrong], labelled.better[wrong], strict=True)
     for row, label, better in ((int(row), int(label), int(better)) for row, label, better in pairs):
@@ -121,6 +127,7 @@ def find(material: Material, groups: Groups, logits: np.ndarray, labelled: Given
         _confused(labelled.mixed_up[: len(names), : len(names)], names),
         rare,
         f1,
+        below,
         errors,
         labelled.unrelated,
         groups.distance,

@@ -7,14 +7,14 @@ import numpy as np
 from fusion_model.texts import joined
 from training.reviewed import LABEL_ERROR
 
-from .findings import CONTRADICTION, MISSING, OUTLIER, SHARED, WRONG_BELOW, Findings
+from .findings import CONTRADICTION, MISSING, OUTLIER, SHARED, Findings
 from .html import Plot, Table, render
 from .material import Material
 from .plots import plot_bars, plot_scores
 
 MOST_ROWS = 200
 KINDS = {
-    LABEL_ERROR: ("Label errors", "Given labels that are more likely wrong than right, the surest first."),
+    LABEL_ERROR: ("Label errors", "Given labels that are probably wrong, the surest first."),
     MISSING: ("Missing labels", "Labels that nobody gave, and that such texts nearly always have."),
     CONTRADICTION: ("Contradictions", "Texts that are nearly equal and have no label in common."),
     SHARED: ("In two splits", "Texts that stand in two splits: results on them are too good."),
@@ -27,7 +27,7 @@ def told(material: Material, findings: Findings) -> Iterator[str]:
     rows = {reason: findings.rows(reason) for reason in (LABEL_ERROR, MISSING, CONTRADICTION, SHARED, OUTLIER)}
     errors = rows[LABEL_ERROR]
     share = 100 * len(errors) / len(material)
-    yield f"{len(errors):,} texts ({share:.1f} %) have a label that is more likely wrong than right."
+    yield f"{len(errors):,} texts ({share:.1f} %) have a label that is probably wrong."
     yield f"About {100 * findings.unrelated:.1f} % of the labels have nothing to do with their text."
     if rows[MISSING]:
         yield f"{len(rows[MISSING]):,} texts lack a label that such texts nearly always have."
@@ -59,8 +59,8 @@ def audit_page(title: str, subtitle: str, sentences: list[str], material: Materi
     counts = material.given.sum(axis=0)
     shares = findings.label_errors / np.maximum(counts, 1)
     plots = [
-        Plot("Scores", "Left of the middle a label is more likely wrong than right.",
-             plot_scores(findings.scores, WRONG_BELOW)),
+        Plot("Scores", "The lower, the more likely is a label wrong; label errors are those in the other colour.",
+             plot_scores(findings.scores, findings.below)),
         Plot("Label errors by label", "Share of a label's examples that are label errors.",
              plot_bars(material.names, shares, "share of examples",
                        [f"{int(errors):,} of {int(count):,}"

@@ -77,7 +77,8 @@ def forecast(rows: np.ndarray, scores: np.ndarray, now: int, seed: int = 0) -> F
 
     gains = [gain(one) for one in laws]
     low, high = np.quantile(gains, [0.1, 0.9])
-    return Forecast(*law.tolist(), gain(law), (float(low), float(high)), laws)
+    a, b, c = law.tolist()
+    return Forecast(a, b, c, gain(law), (float(low), float(high)), laws)
 
 
 __all__ = ["Forecast", "fit", "forecast"]

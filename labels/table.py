@@ -27,7 +27,7 @@ def audit_table(material: Material, findings: Findings) -> pd.DataFrame:
         if any(isinstance(text, tuple) for text in material.texts)
         else {}
     )
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "split": material.splits[rows].tolist(),
             "row": material.places[rows].tolist(),
@@ -39,6 +39,7 @@ def audit_table(material: Material, findings: Findings) -> pd.DataFrame:
             "reason": ["; ".join(findings.reasons[row]) for row in rows],
         }
     )
+    return table.astype({"split": str, "row": int, "text": str, "score": float, "reason": str})  # also without rows
 
 
 def _names(material: Material, labels: np.ndarray) -> list[str]:
