@@ -194,8 +194,8 @@ def _page(
     ]
     tables.append(Table("Figures", "Mean and deviation over folds.", ["rows", curve.metric], cells, len(cells)))
     subtitle = (
-        f"{len(curve.scores)} folds; linear models on the features of the recipe {recipe} and on words, which stand in for "
-        "train.py's heads."
+        f"{len(curve.scores)} folds; linear models on the features of the recipe {recipe} and on words, which stand "
+        "in for train.py's heads."
     )
     return render(f"Learning curve of {dataset}", subtitle, sentences, plots, tables)
 
