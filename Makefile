@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TOOLS := .venv-tools
 # Each of these extras has a lock of its own, of the versions that requirements.lock (the extra dev) has.
-EXTRAS := cluster export gguf mcp tensorboard benchmarks
+EXTRAS := cluster export gguf lora mcp tensorboard audit benchmarks
 
 .PHONY: install train test test-fast lint app requirements lock audit sbom
 

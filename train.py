@@ -27,7 +27,7 @@ from extraction.splits import is_multi_label, label_matrix, label_names, texts_o
 from fusion_model import FusionConfig
 from hub_config.card import example, write_card
 from hub_config.publish import prepare, publish
-from training.arguments import Arguments, parse
+from training.arguments import Arguments, RecipeArguments, parse
 from training.calibration import to_probabilities
 from training.feed import FeatureDataset
 from training.folder import write_model
@@ -36,6 +36,7 @@ from training.parity import check_parity
 from training.plots import write_plots
 from training.prior import fit_prior
 from training.report import commit, show_results, summarise, versions, write_metrics
+from training.reviewed import drop_label_errors, use_corrections
 from training.run import Material, Run, extract_all, train_run
 from training.tfidf import fit_tfidf
 from training.trainer import tensorboard_folder
@@ -70,6 +71,7 @@ def main(argv: list[str] | None = None) -> Path:
     kind = "several labels per text" if multi_label else "one label per text"
     print(f"{arguments.data.dataset}: {sizes} texts, {len(names)} labels, {kind}")
     print(data.reading)
+    data = reviewed(data, arguments.training)
 
     batch, rows = arguments.training.per_device_train_batch_size, len(data["train"])
     if arguments.training.dataloader_drop_last and rows < batch:
@@ -130,6 +132,15 @@ def main(argv: list[str] | None = None) -> Path:
     if target is not None:
         publish(folder, target, token=arguments.training.hub_token, console=console)
     return folder
+
+
+def reviewed(data: LoadedData, options: RecipeArguments) -> LoadedData:
+    """The data with the corrections of reviewed tables, and without their label errors."""
+    if options.use_corrections is not None:
+        data = use_corrections(data, options.use_corrections)
+    if options.drop_label_errors is not None:
+        data = drop_label_errors(data, options.drop_label_errors)
+    return data
 
 
 def build_report(

@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from tables.formulas import harmless
+
 from .answers import answer
 from .reader import Reader
 from .tables import Text, halves
-
-# A spreadsheet takes a cell that begins with one of these for a formula.
-FORMULA = re.compile(r"^\s*[=+\-@＝＋－＠]|^[\t\r\n]")
 
 
 def results_frame(reader: Reader, texts: list[Text], scores: np.ndarray, threshold: float | None) -> pd.DataFrame:
@@ -41,11 +40,6 @@ def results_frame(reader: Reader, texts: list[Text], scores: np.ndarray, thresho
         for place, label in enumerate(reader.labels)
     }
     return pd.concat([frame, pd.DataFrame(values)], axis=1)
-
-
-def harmless(value: str) -> str:
-    """A text that a spreadsheet shows and does not run: an apostrophe goes before what would begin a formula."""
-    return f"'{value}" if FORMULA.match(value) else value
 
 
 def write_results(frame: pd.DataFrame, folder: Path, name: str) -> tuple[str, str]:

@@ -86,6 +86,8 @@ class RecipeArguments(TrainingArguments):
             f"with a KEY of {', '.join(f.name for f in fields(Finetune))}."
         },
     )
+    use_corrections: str | None = field(default=None, metadata={"help": "Reviewed table of labels.audit: its labels."})
+    drop_label_errors: str | None = field(default=None, metadata={"help": "The same: its label errors are left out."})
     bundle_backbones: bool = field(default=False, metadata={"help": "Copy the backbones into the model folder."})
     min_steps: int = field(default=0, metadata={"help": "A small dataset is trained on for at least so many steps."})
 
@@ -149,7 +151,7 @@ class Arguments:
 Group = TypeVar("Group", DataArguments, HeadArguments, RecipeArguments)
 GROUPS = (DataArguments, HeadArguments, RecipeArguments)
 # Keys that a recipe cannot set: what it is itself, and what replaces parts of it.
-NOT_IN_RECIPES = {"recipe", "backbone", "finetune"}
+NOT_IN_RECIPES = {"recipe", "backbone", "finetune", "use_corrections", "drop_label_errors"}
 # What a head obeys, and its like in a finetune block.
 HEAD_FLAGS = {
     "learning_rate": "learning_rate",

@@ -42,6 +42,8 @@ FREE = {
     "cache_dir",
     "dataset",
     "bundle_backbones",
+    "use_corrections",
+    "drop_label_errors",
     "do_train",
 }
 FREE_BEGINNINGS = ("push_to_hub", "hub_", "logging_", "log_", "report_to", "run_name", "eval_batch", "dataloader_")
