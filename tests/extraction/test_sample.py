@@ -1,5 +1,6 @@
 """The embedded data set `sample`: its rules, and that the checks reject what breaks them."""
 
+import csv
 import json
 import re
 import unicodedata
@@ -249,6 +250,16 @@ def test_one_shared_run_of_common_words_is_allowed():
 
 def test_common_words_are_those_in_one_text_of_200():
     assert common_words(["the end"] * 2 + ["the dog"] + ["hm"] * 397) == {"the", "end", "hm"}
+
+
+def test_no_text_is_one_of_the_behavioural_tests_or_nearly_so():
+    with (FOLDER.parents[1] / "benchmarks" / "behaviour.csv").open(encoding="utf-8", newline="") as file:
+        pairs = [(row["first"], row["second"]) for row in csv.DictReader(file)]
+    tests = {text for pair in pairs for text in pair}
+    texts = all_texts()
+    near = near_duplicates([*texts, *tests], common_words(texts))
+    assert [pair for pair in near if len(tests.intersection(pair)) == 1] == []
+    assert duplicates([*texts, *tests]) == []
 
 
 def test_no_word_gives_a_label_away():
