@@ -1,5 +1,6 @@
 """The embedded data set `sample`: its rules, and that the checks reject what breaks them."""
 
+import csv
 import json
 import re
 import unicodedata
@@ -162,11 +163,11 @@ def test_neutral_stands_alone():
     assert all(row["labels"] == ["neutral"] for row in all_rows() if "neutral" in row["labels"])
 
 
-def test_there_are_4400_rows_and_each_label_has_at_least_45():
+def test_there_are_9422_rows_and_each_label_has_at_least_200():
     counts = label_counts(all_rows())
-    assert len(all_rows()) == 4400
+    assert len(all_rows()) == 9422
     assert set(counts) == set(LABELS)
-    assert min(counts.values()) >= 45
+    assert min(counts.values()) >= 200
 
 
 def test_at_least_one_row_in_six_has_several_labels():
@@ -251,6 +252,16 @@ def test_common_words_are_those_in_one_text_of_200():
     assert common_words(["the end"] * 2 + ["the dog"] + ["hm"] * 397) == {"the", "end", "hm"}
 
 
+def test_no_text_is_one_of_the_behavioural_tests_or_nearly_so():
+    with (FOLDER.parents[1] / "benchmarks" / "behaviour.csv").open(encoding="utf-8", newline="") as file:
+        pairs = [(row["first"], row["second"]) for row in csv.DictReader(file)]
+    tests = {text for pair in pairs for text in pair}
+    texts = all_texts()
+    near = near_duplicates([*texts, *tests], common_words(texts))
+    assert [pair for pair in near if len(tests.intersection(pair)) == 1] == []
+    assert duplicates([*texts, *tests]) == []
+
+
 def test_no_word_gives_a_label_away():
     by_label = {label: [row["text"] for row in all_rows() if label in row["labels"]] for label in LABELS}
     assert {label: found for label, texts in by_label.items() if (found := giveaways(texts, STEMS[label]))} == {}
@@ -276,7 +287,7 @@ def test_unsound_texts_are_rejected(bad):
 def test_short_and_long_texts_both_occur():
     lengths = [len(text.split()) for text in all_texts()]
     assert sum(length <= 4 for length in lengths) >= 0.05 * len(lengths)
-    assert sum(length >= 31 for length in lengths) >= 0.05 * len(lengths)
+    assert sum(length >= 31 for length in lengths) >= 0.04 * len(lengths)
 
 
 @pytest.mark.parametrize(
