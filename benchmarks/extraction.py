@@ -47,8 +47,8 @@ def reference_loop(location: str, texts: list[str]):
 
 def least_cosine(features, others) -> float:
     """The least cosine of two tables' rows, `(texts, width)`."""
-    pairs = (torch.as_tensor(table).float() for table in (features, others))
-    return float(torch.nn.functional.cosine_similarity(*pairs).min())
+    one, other = (torch.as_tensor(table).float() for table in (features, others))
+    return float(torch.nn.functional.cosine_similarity(one, other).min())
 
 
 def main(argv: list[str] | None = None) -> dict:

@@ -6,11 +6,11 @@ attention and pooling take runs of texts of one length.
 
 from collections.abc import Sequence
 from itertools import groupby
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
-from transformers import PreTrainedModel
 
 from .pooling import POOLINGS, PooledLayers
 
@@ -80,7 +80,7 @@ class PackedLayer:
         heads: Of its attention.
     """
 
-    def __init__(self, layer: nn.Module, heads: int):
+    def __init__(self, layer: Any, heads: int):
         self.heads = heads
         self.qkv, self.out, self.wide, self.narrow = (PackedLinear(*some) for some in linears_of(layer))
         attention = layer.attention
@@ -101,11 +101,11 @@ class PackedLayer:
         return mixed
 
 
-def linears_of(layer: nn.Module) -> list[list[nn.Linear]]:
+def linears_of(layer: Any) -> list[list[nn.Linear]]:
     """A layer's linear layers: query, key and value; attention's output; the wide one; the narrow one."""
     attention = layer.attention
     if hasattr(attention, "attn"):  # MPNet
-        inner, names, out = attention.attn, "qkv", attention.attn.o
+        inner, names, out = attention.attn, ("q", "k", "v"), attention.attn.o
     else:
         inner, names, out = attention.self, ("query", "key", "value"), attention.output.dense
     return [[getattr(inner, name) for name in names], [out], [layer.intermediate.dense], [layer.output.dense]]
@@ -119,8 +119,10 @@ class PackedLayers:
     """
 
     def __init__(self, pooled: PooledLayers):
-        self.pooled, self.model = pooled, pooled.model
-        self.stack = [PackedLayer(layer, self.model.config.num_attention_heads) for layer in self.model.encoder.layer]
+        self.pooled = pooled
+        model: Any = pooled.model
+        self.model = model
+        self.stack = [PackedLayer(layer, model.config.num_attention_heads) for layer in model.encoder.layer]
 
     @torch.inference_mode()
     def __call__(self, token_ids: Sequence[Sequence[int]], segments: Sequence[Sequence[int]] | None = None):
@@ -180,7 +182,7 @@ def pack(pooled: PooledLayers, ids: list[int]) -> PackedLayers | None:
     Returns:
         None if the backbone is better run as it is.
     """
-    model: PreTrainedModel = pooled.model
+    model: Any = pooled.model
     if (
         type(model).__name__ not in BUILDS
         or not type(model).__module__.startswith("transformers.models.")
