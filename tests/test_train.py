@@ -207,7 +207,7 @@ def test_a_fine_tuned_backbone_travels_in_the_model_folder(csv, tmp_path, cache)
 
 
 def test_frozen_and_tuned_backbones_are_fused_into_one_model(csv, tmp_path, cache):
-    tuned, out = standin("bert", tmp_path / "bert"), tmp_path / "out"
+    tuned, out = standin("bert", tmp_path / "bert", layers=4), tmp_path / "out"
     run(
         "--recipe",
         "minilm_tuned",
@@ -232,6 +232,11 @@ def test_frozen_and_tuned_backbones_are_fused_into_one_model(csv, tmp_path, cach
     assert len(model.heads) == model.config.num_members
     assert model.lexical is not None
     assert len(model.predict(TEXTS)) == len(TEXTS)
+    assert [folder.name[:20] for folder in Path(cache).glob("minilm_tuned-states*")] == ["minilm_tuned-states1"] * 2
+    report = json.loads((out / "metrics.json").read_text())
+    assert report["weights"]["heads"] == 1.0
+    assert report["weights"]["lexical"] == model.config.lexical_weight
+    assert set(report["weights"]) == {"heads", "minilm_tuned", "lexical"}
 
 
 @pytest.mark.parametrize("recipe", recipe_names())
