@@ -59,8 +59,8 @@ def main(argv: list[str]) -> None:
         from .findings import examine  # here, as cleanlab is an extra
     except ModuleNotFoundError as error:
         raise OSError(f"An audit needs `pip install -r requirements-audit.txt` ({error}).") from None
-    from .page import audit_page, told
-    from .table import audit_table, write_table
+    from .page import audit_page, audit_table, told
+    from .table import write_table
 
     data = data_arguments.load()
     print(data.reading)

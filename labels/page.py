@@ -1,8 +1,9 @@
-"""What an audit found, in sentences and as a page."""
+"""What an audit found: in sentences, as a table, and as a page."""
 
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 
 from fusion_model.texts import joined
 from training.reviewed import LABEL_ERROR
@@ -44,6 +45,39 @@ def told(material: Material, findings: Findings) -> Iterator[str]:
         yield f"Too rare to learn: {shown}{more}."
     if rows[OUTLIER]:
         yield f"{len(rows[OUTLIER]):,} texts are like no other: another language, noise, or a new kind of text."
+
+
+def audit_table(material: Material, findings: Findings) -> pd.DataFrame:
+    """The rows that something is said about, the most doubtful first.
+
+    Returns:
+        Columns `split`, `row` (from 0), `text`, `text_pair` if there are pairs, `given` and `proposed` (lists of
+        names), `score` (chance that the given labels are right), `reason`.
+    """
+    rows = sorted(findings.reasons, key=lambda row: float(findings.scores[row]))
+    texts = [text if isinstance(text, tuple) else (text, None) for text in (material.texts[row] for row in rows)]
+    pair = (
+        {"text_pair": [second for _, second in texts]}
+        if any(isinstance(text, tuple) for text in material.texts)
+        else {}
+    )
+    table = pd.DataFrame(
+        {
+            "split": material.splits[rows].tolist(),
+            "row": material.places[rows].tolist(),
+            "text": [first for first, _ in texts],
+            **pair,
+            "given": [_listed(material, material.given[row]) for row in rows],
+            "proposed": [_listed(material, findings.proposed[row]) for row in rows],
+            "score": np.round(findings.scores[rows], 4).tolist(),
+            "reason": ["; ".join(findings.reasons[row]) for row in rows],
+        }
+    )
+    return table.astype({"split": str, "row": int, "text": str, "score": float, "reason": str})  # also without rows
+
+
+def _listed(material: Material, labels: np.ndarray) -> list[str]:
+    return [material.names[label] for label in np.flatnonzero(labels)]
 
 
 def audit_page(title: str, subtitle: str, sentences: list[str], material: Material, findings: Findings) -> str:
@@ -115,4 +149,4 @@ def _rows(material: Material, findings: Findings, reason: str, heading: str, exp
     return Table(heading, explanation, columns, cells, len(rows))
 
 
-__all__ = ["audit_page", "told"]
+__all__ = ["audit_page", "audit_table", "told"]

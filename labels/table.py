@@ -1,49 +1,12 @@
-"""An audit's table: a row for each doubtful text, to be looked through in a spreadsheet and given to train.py."""
+"""Tables of texts and labels, to be looked through in a spreadsheet: as CSV and as Parquet."""
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from common.atomic import put
 from tables.formulas import harmless
 from training.reviewed import separator
-
-from .findings import Findings
-from .material import Material
-
-
-def audit_table(material: Material, findings: Findings) -> pd.DataFrame:
-    """The rows that something is said about, the most doubtful first.
-
-    Returns:
-        Columns `split`, `row` (from 0), `text`, `text_pair` if there are pairs, `given` and `proposed` (lists of
-        names), `score` (chance that the given labels are right), `reason`.
-    """
-    rows = sorted(findings.reasons, key=lambda row: float(findings.scores[row]))
-    texts = [text if isinstance(text, tuple) else (text, None) for text in (material.texts[row] for row in rows)]
-    pair = (
-        {"text_pair": [second for _, second in texts]}
-        if any(isinstance(text, tuple) for text in material.texts)
-        else {}
-    )
-    table = pd.DataFrame(
-        {
-            "split": material.splits[rows].tolist(),
-            "row": material.places[rows].tolist(),
-            "text": [first for first, _ in texts],
-            **pair,
-            "given": [_names(material, material.given[row]) for row in rows],
-            "proposed": [_names(material, findings.proposed[row]) for row in rows],
-            "score": np.round(findings.scores[rows], 4).tolist(),
-            "reason": ["; ".join(findings.reasons[row]) for row in rows],
-        }
-    )
-    return table.astype({"split": str, "row": int, "text": str, "score": float, "reason": str})  # also without rows
-
-
-def _names(material: Material, labels: np.ndarray) -> list[str]:
-    return [material.names[label] for label in np.flatnonzero(labels)]
 
 
 def write_table(table: pd.DataFrame, names: list[str], folder: Path, stem: str = "labels") -> list[Path]:
@@ -72,4 +35,4 @@ def write_table(table: pd.DataFrame, names: list[str], folder: Path, stem: str =
     return files
 
 
-__all__ = ["audit_table", "write_table"]
+__all__ = ["write_table"]
