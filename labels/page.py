@@ -15,7 +15,7 @@ from .plots import plot_bars, plot_scores
 
 MOST_ROWS = 200
 KINDS = {
-    LABEL_ERROR: ("Label errors", "Given labels that are probably wrong, the surest first."),
+    LABEL_ERROR: ("Label errors", "Given labels that are doubtful, the most doubtful first."),
     MISSING: ("Missing labels", "Labels that nobody gave, and that such texts nearly always have."),
     CONTRADICTION: ("Contradictions", "Texts that are nearly equal and have no label in common."),
     SHARED: ("In two splits", "Texts that stand in two splits: results on them are too good."),
@@ -28,7 +28,7 @@ def told(material: Material, findings: Findings) -> Iterator[str]:
     rows = {reason: findings.rows(reason) for reason in (LABEL_ERROR, MISSING, CONTRADICTION, SHARED, OUTLIER)}
     errors = rows[LABEL_ERROR]
     share = 100 * len(errors) / len(material)
-    yield f"{len(errors):,} texts ({share:.1f} %) have a label that is probably wrong."
+    yield f"{len(errors):,} texts ({share:.1f} %) have a doubtful label."
     yield f"About {100 * findings.unrelated:.1f} % of the labels have nothing to do with their text."
     if rows[MISSING]:
         yield f"{len(rows[MISSING]):,} texts lack a label that such texts nearly always have."

@@ -41,7 +41,7 @@ def test_labels_that_were_replaced_are_called_errors_and_the_right_ones_proposed
         label = true[row]
         assert set(errors.proposed[row]) == ({label} if isinstance(label, str) else set(label))
         assert errors.score[row] < 0.5
-    assert re.search(rf"^- {(table.reason.str.contains('label error')).sum()} texts .* probably wrong", told, re.M)
+    assert re.search(rf"^- {(table.reason.str.contains('label error')).sum()} texts .* doubtful label", told, re.M)
     page = (tmp_path / "audit" / "index.html").read_text(encoding="utf-8")
     assert train[7]["text"] in page
     assert "<svg" in page
