@@ -8,6 +8,8 @@ from typing import TypeVar
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from .texts import Text, joined
+
 # Tokens in one forward pass. On a CPU more does not run faster; a GPU needs more to be busy.
 CPU_BATCH_TOKENS = 4096
 GPU_BATCH_TOKENS = 32768
@@ -88,6 +90,16 @@ def to_cpu(pooled: torch.Tensor) -> tuple[torch.Tensor, torch.cuda.Event | None]
     return copy, event
 
 
+def size_of(text: Text | list[int]) -> int:
+    """Characters of a text or pair, or tokens of a window."""
+    return len(text if isinstance(text, list) else joined(text))
+
+
+def not_finite(features: torch.Tensor) -> list[int]:
+    """Numbers of the rows of `(texts, width)` that hold infinity or NaN."""
+    return torch.nonzero(~torch.isfinite(features).all(dim=1)).flatten().tolist()
+
+
 def store(features: torch.Tensor, waiting: Pending | None) -> None:
     """Write a batch's features into their rows."""
     if waiting is not None:
@@ -103,8 +115,10 @@ __all__ = [
     "Pending",
     "affordable_tokens",
     "max_tokens_on",
+    "not_finite",
     "prefetch",
     "resolve_dtype",
+    "size_of",
     "stand_in",
     "store",
     "to_cpu",

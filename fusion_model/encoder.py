@@ -12,7 +12,7 @@ import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from .backbones import Backbone
-from .batches import Pending, max_tokens_on, prefetch, resolve_dtype, store, to_cpu, to_device
+from .batches import Pending, max_tokens_on, not_finite, prefetch, resolve_dtype, size_of, store, to_cpu, to_device
 from .buckets import bucket_by_length
 from .file_modes import set_default_mode
 from .gguf import refuse_saving
@@ -21,7 +21,7 @@ from .loading import load_part
 from .packed import PackedLayers, pack
 from .pooling import PooledLayers
 from .positions import check_length, check_readable_tokens
-from .texts import Text, joined
+from .texts import Text
 from .tokens import Tokens, has_segments, pad, read_tokens
 from .trust import check_backbone, check_ids
 from .windows import Windows
@@ -138,7 +138,7 @@ class BackboneEncoder:
             features = windows.encode(self._read, len(self.backbone.layers), self.backbone.pooling, progress)
         else:
             features = self._read(texts, progress)
-        bad = _not_finite(features)
+        bad = not_finite(features)
         if bad:
             raise ValueError(
                 f"Backbone '{self.backbone.name}' ({self.backbone.model_id}, {self.dtype}) gives features that do not "
@@ -150,7 +150,7 @@ class BackboneEncoder:
         """`encode` without a look at what comes of it; a list of token ids is one window of a text."""
         features = torch.empty((len(texts), self.width), dtype=torch.float16)
         self._fill(features, texts, range(len(texts)), progress)
-        bad = _not_finite(features)
+        bad = not_finite(features)
         if bad and self.dtype == torch.float16:
             # Some decoders overflow in float16; these texts (and no others) are worth a slower pass.
             counted = self.cut_texts
@@ -236,16 +236,11 @@ class BackboneEncoder:
         on_gpu = self.device.type == "cuda"
         vocabulary = len(cast(torch.nn.Embedding, self.model.get_input_embeddings()).weight)
         padded = on_gpu and self.layers.ignores_padding
-        flat = self.layers is not None and self._packed is not None
         self._max_tokens = self._max_tokens or max_tokens_on(self.model, self.device)
         order: Sequence[int] = range(len(texts))
         if on_gpu:
             # By characters, which is almost by tokens: a GPU can start before all texts are tokenised.
-            order = sorted(
-                order,
-                key=lambda row: len(texts[row] if isinstance(texts[row], list) else joined(texts[row])),
-                reverse=True,
-            )
+            order = sorted(order, key=lambda row: size_of(texts[row]), reverse=True)
         size = GROUP_TEXTS if on_gpu else len(texts)
         # Pairs apart, as only they have segments; a list is a window's token ids.
         for kind in (str, tuple, list):
@@ -253,7 +248,7 @@ class BackboneEncoder:
             for group in (rows[start : start + size] for start in range(0, len(rows), size)):
                 token_ids, segments = self.tokenize_segments([texts[row] for row in group])
                 check_ids(token_ids, vocabulary, self.location)
-                lengths = [len(ids) for ids in token_ids]
+                lengths, flat = [len(ids) for ids in token_ids], self.layers is not None and self._packed is not None
                 for batch in bucket_by_length(lengths, self._max_tokens, padded=padded, flat=flat):
                     ids = [token_ids[row] for row in batch]
                     yield [group[row] for row in batch], ids, segments and [segments[row] for row in batch]
@@ -298,11 +293,6 @@ class BackboneEncoder:
                 f"Backbone '{self.backbone.name}' runs out of memory on {self.device} with {half} text(s) of "
                 f"{max(map(len, token_ids))} tokens. Free memory there, lower max_length or take a smaller backbone."
             ) from error
-
-
-def _not_finite(features: torch.Tensor) -> list[int]:
-    """Numbers of the rows of `(texts, width)` that hold infinity or NaN."""
-    return torch.nonzero(~torch.isfinite(features).all(dim=1)).flatten().tolist()
 
 
 __all__ = ["BackboneEncoder", "resolve_dtype"]

@@ -49,7 +49,7 @@ def test_encoder_and_fine_tuning_pool_alike(folder, one_batch, pooling):
     seen = []
     trained.head.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
     with torch.no_grad():
-        trained(*one_batch)
+        trained(input_ids=one_batch[0], attention_mask=one_batch[1])
     torch.testing.assert_close(seen[0], encoded, atol=2e-3, rtol=1e-3)
 
 
