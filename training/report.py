@@ -19,6 +19,7 @@ HEADLINE = {
     "micro_f1": "micro F1",
     "weighted_f1": "weighted F1",
     "accuracy": "accuracy",
+    "cross_fitted_accuracy": "accuracy, cross-validated",
     "mean_average_precision": "mean average precision",
     "calibration_error": "calibration error",
     "loss": "loss",
