@@ -2,8 +2,8 @@
 
 python -m benchmarks.finetuning --dataset go_emotions --blocks top_layers=3 top_layers=2 lora_rank=8
 
-Each block is the recipe's own with these keys changed (`top_layers=3,epochs=4`). Seconds include the cached states;
-the score is that of the fine-tuned backbone by itself, at its best epoch, on validation.
+Each block is the recipe's own for all layers, with these keys changed (`top_layers=3,epochs=4`). Seconds include the
+cached states; the score is that of the fine-tuned backbone by itself, at its best epoch, on validation.
 """
 
 import copy
@@ -25,6 +25,7 @@ from training.finetune_options import Finetune
 from training.trainer import quick_score
 
 WHOLE = "all layers"
+EVERYTHING = ("top_layers=null", "lora_rank=null")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -40,8 +41,8 @@ def main(argv: list[str] | None = None) -> None:
     flags += ["--max_rows", given.max_rows] if given.max_rows else []
     table: list[dict] = []
     for changes in [WHOLE, *given.blocks]:
-        overrides = [] if changes == WHOLE else ["--finetune", *changes.split(",")]
-        run = parse([*flags, *overrides])
+        overrides = [*EVERYTHING, *([] if changes == WHOLE else changes.split(","))]
+        run = parse([*flags, "--finetune", *overrides])
         backbone = pin(next(one for one in run.backbones if one.tuned), run.training.device)
         block: Finetune = copy.copy(run.finetune[backbone.name])
         check_block(backbone, block)
