@@ -206,7 +206,7 @@ def _write_shard(
     counted = encoder.cut_texts
     texts = split.select(range(shard.start, shard.start + shard.rows))
     kept = "Finished shards are kept: free some space, or give another --cache_dir, and run the same command again."
-    with room(shard.file.parent, kept), _scratch(shard) as scratch, _no_bars():
+    with room(shard.file.parent, kept), _scratch(shard) as scratch, no_bars():
         written = scratch / "features.arrow"
         try:
             texts.map(
@@ -238,8 +238,8 @@ def _scratch(shard: Shard) -> Iterator[Path]:
 
 
 @contextmanager
-def _no_bars() -> Iterator[None]:
-    """Without the data sets library's progress bars: ours counts texts, not shards."""
+def no_bars() -> Iterator[None]:
+    """Hide the datasets library's progress bars for a while: ours count texts, not shards."""
     shown = datasets.is_progress_bar_enabled()
     datasets.disable_progress_bars()
     try:
@@ -249,4 +249,4 @@ def _no_bars() -> Iterator[None]:
             datasets.enable_progress_bars()
 
 
-__all__ = ["cache_key", "default_cache_dir", "extract", "pin", "plan"]
+__all__ = ["cache_key", "compute", "default_cache_dir", "extract", "no_bars", "pin", "plan"]

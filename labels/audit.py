@@ -5,20 +5,14 @@ python -m labels.audit --dataset go_emotions --recipe minilm --output audit/go_e
 python train.py --dataset my.csv --use_corrections audit/labels.csv
 """
 
-import logging
 import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import datasets
 import torch
-from transformers.utils.logging import disable_progress_bar
 
-from common.command import end_with_status
-from common.memory import keep_few_kernels
-
-from .arguments import CommonArguments, parse
+from .arguments import CommonArguments, parse, run_command
 from .material import gather
 
 TABLE, PAGE = "labels.csv", "index.html"
@@ -89,12 +83,7 @@ def main(argv: list[str]) -> None:
 
 def run(argv: list[str] | None = None) -> int:
     """`main` with errors and signals in one sentence instead of a traceback; the process's exit status."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    datasets.disable_progress_bars()
-    disable_progress_bar()
-    keep_few_kernels()
-    arguments = sys.argv[1:] if argv is None else argv
-    return end_with_status(main, arguments, advice="features are kept; the same command reads them.")
+    return run_command(main, argv)
 
 
 if __name__ == "__main__":

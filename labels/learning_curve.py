@@ -4,25 +4,20 @@ python -m labels.learning_curve --dataset my.csv
 python -m labels.learning_curve --dataset go_emotions --recipe minilm --seeds 10 --output curve/go_emotions
 """
 
-import logging
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import datasets
 import numpy as np
 import torch
 from scipy.special import expit, softmax
 from sklearn.metrics import f1_score
-from transformers.utils.logging import disable_progress_bar
 
 from common.atomic import write_json
-from common.command import end_with_status
-from common.memory import keep_few_kernels
 from extraction.reading import LoadedData
 from training.thresholds import fit_shrunk
 
-from .arguments import CommonArguments, parse
+from .arguments import CommonArguments, parse, run_command
 from .cross_validation import fit_predict, folds, shares
 from .groups import find_groups
 from .html import Plot, Table, render
@@ -202,12 +197,7 @@ def _page(
 
 def run(argv: list[str] | None = None) -> int:
     """`main` with errors and signals in one sentence instead of a traceback; the process's exit status."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    datasets.disable_progress_bars()
-    disable_progress_bar()
-    keep_few_kernels()
-    arguments = sys.argv[1:] if argv is None else argv
-    return end_with_status(main, arguments, advice="features are kept; the same command reads them.")
+    return run_command(main, argv)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,14 @@
 """What fine-tuning reads: token ids, or cached hidden states where the layers below them stay as they are."""
 
 from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import datasets
 import numpy as np
 import torch
 from datasets import Dataset, concatenate_datasets
 
+from extraction.features import no_bars
 from extraction.splits import texts_of
 from extraction.token_states import TokenStates, extract_token_states
 from fusion_model.backbones import Backbone
@@ -33,7 +32,7 @@ def token_rows(splits: Splits, encoder: BackboneEncoder) -> tuple[dict[str, Data
     Returns:
         Of each split rows with `input_ids`, `length`, `labels`, and segments of pairs; and what makes a batch of them.
     """
-    with _no_bars():
+    with no_bars():
         rows = {name: _tokenized(split, labels, encoder) for name, (split, labels) in splits.items()}
 
     def collate(rows: list[dict]) -> dict[str, Any]:
@@ -79,17 +78,6 @@ def state_rows(
         return {"states": batch, "attention_mask": mask, "labels": _targets(rows)}
 
     return rows, collate
-
-
-@contextmanager
-def _no_bars():
-    shown = datasets.is_progress_bar_enabled()
-    datasets.disable_progress_bars()
-    try:
-        yield
-    finally:
-        if shown:
-            datasets.enable_progress_bars()
 
 
 def _tokenized(split: Dataset, labels: np.ndarray, encoder: BackboneEncoder) -> Dataset:

@@ -45,7 +45,7 @@ def fit_weights(parts: Mapping[str, np.ndarray], labels: np.ndarray) -> dict[str
 
 
 def held_out_logits(parts: Mapping[str, np.ndarray], labels: np.ndarray, seed: int = 0) -> np.ndarray:
-    """The weighted sum, with weights for each fold of the rows that were fitted on the others.
+    """The weighted sum, with weights for each fold of the rows that were fitted on the others; all 1 for a single row.
 
     Args:
         parts: As `fit_weights` takes them.
@@ -56,6 +56,8 @@ def held_out_logits(parts: Mapping[str, np.ndarray], labels: np.ndarray, seed: i
         `(rows, num_labels)`.
     """
     first = next(iter(parts.values()))
+    if len(first) < 2:  # no other row to fit on
+        return sum(parts.values(), np.zeros(first.shape))
     result = np.zeros(first.shape)
     for fit_on, apply_to in KFold(min(FOLDS, len(first)), shuffle=True, random_state=seed).split(first):
         weights = fit_weights({name: logits[fit_on] for name, logits in parts.items()}, labels[fit_on])

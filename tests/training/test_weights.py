@@ -47,6 +47,12 @@ def test_held_out_logits_of_a_row_do_not_depend_on_its_label():
     assert (changed > 0).sum() == 40  # the rows of the four other folds
 
 
+def test_a_single_row_of_validation_is_enough():
+    parts, labels = drawn({HEADS: 1.0, LEXICAL: 0.5}, several=True, rows=1)
+    assert np.array_equal(held_out_logits(parts, labels), parts[HEADS] + parts[LEXICAL])
+    assert all(np.isfinite(weight) and weight >= 0 for weight in fit_weights(parts, labels).values())
+
+
 @pytest.mark.parametrize("frozen", [True, False], ids=["with heads", "fine-tuned alone"])
 def test_a_model_with_fitted_weights_says_their_sum(make_parts_model, frozen):
     model, data = make_parts_model(frozen)
