@@ -17,6 +17,8 @@ from fusion_model.file_modes import check_readable, set_default_mode
 
 # Disk full, quota used up, file larger than the account may write.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# What torch.save says in place of an error number, when a file could not be written to its end.
+TORCH_COULD_NOT_WRITE = ("PytorchStreamWriter failed writing", "unexpected pos", "iostream error")
 NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 MANIFEST = "manifest.json"
 READ_BYTES = 1 << 20
@@ -226,10 +228,11 @@ def room(folder: Path, kept: str) -> Iterator[None]:
 
 
 def _is_full(error: BaseException) -> bool:
-    """Whether an error, or what it hides, means a full disk; Rust's libraries say it in words only."""
+    """Whether an error, or what it hides, means a full disk; torch and Rust's libraries say it in words only."""
     if isinstance(error, OSError) and error.errno in FULL:
         return True
-    if any(f"(os error {number})" in str(error) for number in FULL):
+    words = *(f"(os error {number})" for number in FULL), *TORCH_COULD_NOT_WRITE
+    if any(said in str(error) for said in words):
         return True
     # A library that cleans up after a failed write fails again there.
     return error.__context__ is not None and _is_full(error.__context__)

@@ -3,8 +3,10 @@
 import errno
 import fcntl
 import json
+from pathlib import Path
 
 import pytest
+import torch
 
 from common.atomic import DiskFullError, broken_seal, put, room, seal, try_lock, write_json
 
@@ -92,6 +94,13 @@ def test_a_full_disk_is_a_sentence_that_says_where_and_what_is_kept(tmp_path, er
     said = rf"No room to write in {tmp_path}: .* MB are free now\. All is kept\."
     with pytest.raises(DiskFullError, match=said), room(tmp_path, "All is kept."):
         raise error
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("size", [10, 1_000_000])
+def test_a_disk_that_fills_up_in_torch_save_is_the_same_sentence(tmp_path, size):
+    with pytest.raises(DiskFullError, match=r"All is kept\."), room(tmp_path, "All is kept."):
+        torch.save({"weights": torch.zeros(size)}, "/dev/full")
 
 
 def test_another_error_stays_what_it_is(tmp_path):
