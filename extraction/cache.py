@@ -159,9 +159,11 @@ class Shard:
         try:
             recorded = json.loads(self.record_file.read_text(encoding="utf-8"))
             other = [name for name, value in self.facts.items() if recorded.get(name) != value]
+            if not 0 <= recorded["cut_texts"] <= self.rows:
+                raise ValueError("cut_texts")
         except FileNotFoundError:
             return f"it has no record {self.record_file.name}"
-        except (OSError, ValueError, AttributeError):
+        except (OSError, ValueError, AttributeError, KeyError, TypeError):
             return f"its record {self.record_file.name} cannot be read"
         if other:
             return f"it is another data set's, backbone's or shard's ({' and '.join(other)} differ)"

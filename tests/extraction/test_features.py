@@ -116,6 +116,12 @@ def flip(file):
     os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
+def flip_name(file):
+    """Damage one letter of a record, so that it is JSON still."""
+    record = file.with_suffix(".json")
+    record.write_text(record.read_text().replace("cut_texts", "cut_tezts"))
+
+
 def swap_both(file):
     """Put another shard, with its record, in a shard's place."""
     other = file.with_name(file.name.replace("00001-of", "00000-of"))
@@ -131,6 +137,7 @@ DAMAGES = {
     "foreign with its record": (swap_both, "it is another data set's, backbone's or shard's (start differ)"),
     "without record": (lambda file: file.with_suffix(".json").unlink(), "it has no record"),
     "record damaged": (lambda file: file.with_suffix(".json").write_text("{"), "cannot be read"),
+    "record with a damaged name": (flip_name, "cannot be read"),
 }
 
 
