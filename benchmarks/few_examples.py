@@ -27,7 +27,7 @@ from extraction.splits import is_multi_label, label_matrix, label_names
 from fusion_model import FusionForSequenceClassification
 from fusion_model.backbones import MINILM, Backbone, package_folder
 from fusion_model.predictions import probabilities
-from training.thresholds import fit_softened
+from training.thresholds import fit_averaged
 
 Outcome = tuple[np.ndarray, float]  # predicted labels, 0/1 `(unseen texts, num_labels)`, and the seconds of training
 
@@ -71,7 +71,7 @@ def regression(texts: list[str], labels: np.ndarray, unseen: np.ndarray, encoder
     kept = np.flatnonzero(labels.sum(axis=0) >= 6)  # each fold of a fold needs an example
     several = OneVsRestClassifier(fitted)
     apart = cross_val_predict(several, seen, labels[:, kept], cv=2, method="predict_proba")
-    thresholds = fit_softened(apart, labels[:, kept])
+    thresholds = fit_averaged(apart, labels[:, kept])
     several.fit(seen, labels[:, kept])
     seconds = time.perf_counter() - started
     predicted[:, kept] = several.predict_proba(unseen) >= thresholds

@@ -18,7 +18,7 @@ from fusion_model.batches import resolve_dtype
 from .arguments import WATCHED, RecipeArguments
 from .evaluation import metric
 from .losses import Loss
-from .thresholds import fit_softened
+from .thresholds import fit_averaged
 from .watch import EpochLines, LossWatch, make_callbacks
 
 # Where the Trainer's tensorboard callback looks first.
@@ -98,10 +98,10 @@ def tensorboard_folder(folder: Path) -> Iterator[None]:
 
 
 def quick_score(logits: np.ndarray, labels: np.ndarray, num_labels: int) -> dict[str, float]:
-    """What training is watched by, with softened thresholds where several labels may apply: `WATCHED` but the loss."""
+    """What training is watched by, with thresholds of their own where several labels may apply: `WATCHED` but the loss."""
     if labels.ndim == 2:
         probabilities = expit(logits.astype(np.float64))
-        predicted = probabilities >= fit_softened(probabilities, labels)
+        predicted = probabilities >= fit_averaged(probabilities, labels)
     else:
         predicted = logits.argmax(axis=1)
     result = metric(labels.ndim == 2).compute(

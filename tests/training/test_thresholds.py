@@ -11,7 +11,7 @@ from training.thresholds import (
     choose_thresholds,
     cross_validated,
     fit_shrunk,
-    fit_softened,
+    fit_averaged,
     macro_f1,
 )
 
@@ -85,7 +85,7 @@ def test_a_label_without_an_example_gets_a_half():
     scores = np.random.default_rng(0).random((20, 2))
     targets = np.zeros((20, 2))
     targets[:5, 1] = 1
-    assert fit_softened(scores, targets)[0] == 0.5
+    assert fit_averaged(scores, targets)[0] == 0.5
 
 
 def test_a_label_that_is_always_right_is_always_predicted():
@@ -118,10 +118,10 @@ def test_shrunk_lies_between_a_labels_own_and_the_common_one_and_nearer_to_that_
     np.testing.assert_allclose(share, 20 / (20 + targets.sum(axis=0)), rtol=1e-5)
 
 
-def test_softened_thresholds_vary_less_from_sample_to_sample_than_labels_own():
+def test_averaged_thresholds_vary_less_from_sample_to_sample_than_labels_own():
     drawn = [problem(150, 1, seed) for seed in range(30)]
-    softened, own = ([method(*one)[0] for one in drawn] for method in (fit_softened, fit_own))
-    assert np.std(softened) < np.std(own)
+    averaged, own = ([method(*one)[0] for one in drawn] for method in (fit_averaged, fit_own))
+    assert np.std(averaged) < np.std(own)
 
 
 def test_the_fitted_score_of_noise_is_far_above_the_cross_validated():
