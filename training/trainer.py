@@ -98,7 +98,7 @@ def tensorboard_folder(folder: Path) -> Iterator[None]:
 
 
 def quick_score(logits: np.ndarray, labels: np.ndarray, num_labels: int) -> dict[str, float]:
-    """What training is watched by, with thresholds of their own where several labels may apply: `WATCHED` but the loss."""
+    """What training is watched by, several labels by fitted thresholds: `WATCHED` but the loss."""
     if labels.ndim == 2:
         probabilities = expit(logits.astype(np.float64))
         predicted = probabilities >= fit_averaged(probabilities, labels)

@@ -10,8 +10,8 @@ from training.thresholds import (
     METHODS,
     choose_thresholds,
     cross_validated,
-    fit_shrunk,
     fit_averaged,
+    fit_shrunk,
     macro_f1,
 )
 
