@@ -30,6 +30,19 @@ def macro_f1(targets: np.ndarray, predicted: np.ndarray) -> float:
     )
 
 
+def fit_own(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Each label's own best threshold, which fits chance too where a label has few examples.
+
+    Args:
+        probabilities: `(rows, num_labels)`.
+        targets: 0/1 `(rows, num_labels)`.
+
+    Returns:
+        `(num_labels,)`; 0.5 for a label without an example.
+    """
+    return np.array([_best(p, t) if t.any() else 0.5 for p, t in zip(probabilities.T, targets.T, strict=True)])
+
+
 def fit_shrunk(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Each label's best threshold, drawn towards the one that is best for all labels; the rarer the label the more.
 
@@ -43,17 +56,13 @@ def fit_shrunk(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
         `(num_labels,)`.
     """
     positives = targets.sum(axis=0, dtype=np.float64)
-    own = [_best(p, t) if t.any() else 0.5 for p, t in zip(probabilities.T, targets.T, strict=True)]
     share = SHRINK_POSITIVES / (SHRINK_POSITIVES + positives)
-    own_logits = logit(np.clip(own, 1e-6, 1 - 1e-6))
+    own_logits = logit(np.clip(fit_own(probabilities, targets), 1e-6, 1 - 1e-6))
     return expit((1 - share) * own_logits + share * logit(_best_for_all(probabilities, targets)))
 
 
-def fit_averaged(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """The mean, in log-odds, of two thresholds of each label: by calibrated probabilities, and `fit_shrunk`'s.
-
-    The first is the best where each row counts as its calibrated probability (Platt, 1999): outcomes by chance move it
-    little. Either alone does worse on rows that it was not fitted on.
+def fit_calibrated(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Each label's best threshold, where a row counts as its calibrated probability (Platt, 1999), not its outcome.
 
     Args:
         probabilities: `(rows, num_labels)`.
@@ -64,14 +73,25 @@ def fit_averaged(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """
     logits = logit(np.clip(probabilities, 1e-7, 1 - 1e-7))
     thresholds = np.full(targets.shape[1], 0.5)
-    shrunk = fit_shrunk(probabilities, targets)
     for label in np.flatnonzero(targets.any(axis=0)).tolist():
-        outcomes = targets[:, label] > 0.5
-        x = logits[:, [label]]
+        outcomes, x = targets[:, label] > 0.5, logits[:, [label]]
         calibrated = np.ones(len(x)) if outcomes.all() else LogisticRegression().fit(x, outcomes).predict_proba(x)[:, 1]
-        both = np.clip([_best(probabilities[:, label], calibrated), shrunk[label]], 1e-6, 1 - 1e-6)
-        thresholds[label] = expit(logit(both).mean())
+        thresholds[label] = _best(probabilities[:, label], calibrated)
     return thresholds
+
+
+def fit_averaged(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """The mean, in log-odds, of `fit_calibrated`'s and `fit_shrunk`'s thresholds, each of which errs in its own way.
+
+    Args:
+        probabilities: `(rows, num_labels)`.
+        targets: 0/1 `(rows, num_labels)`.
+
+    Returns:
+        `(num_labels,)`; 0.5 for a label without an example.
+    """
+    both = np.clip([fit(probabilities, targets) for fit in (fit_calibrated, fit_shrunk)], 1e-6, 1 - 1e-6)
+    return np.where(targets.any(axis=0), expit(logit(both).mean(axis=0)), 0.5)
 
 
 def _best(scores: np.ndarray, outcomes: np.ndarray) -> float:
@@ -105,7 +125,7 @@ def _best_for_all(probabilities: np.ndarray, targets: np.ndarray) -> float:
     return float(max(GRID, key=score))
 
 
-# The first won on GoEmotions with 1,000 rows of validation and more, the second with 400; see RESULTS.md.
+# `benchmarks.thresholds` compares them: the first wins with a thousand rows and more, the second with fewer.
 METHODS: dict[str, Method] = {"averaged": fit_averaged, "shrunk": fit_shrunk}
 
 

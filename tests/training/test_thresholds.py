@@ -11,6 +11,7 @@ from training.thresholds import (
     choose_thresholds,
     cross_validated,
     fit_averaged,
+    fit_own,
     fit_shrunk,
     macro_f1,
 )
@@ -22,11 +23,6 @@ def problem(rows: int, labels: int, seed: int, signal: float = 2.0) -> tuple[np.
     targets = (random.random((rows, labels)) < np.linspace(0.05, 0.5, labels)).astype(np.float32)
     scores = expit(signal * (targets - 0.7) + random.normal(size=(rows, labels)))
     return scores, targets
-
-
-def fit_own(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Each label's own best threshold, which the methods temper."""
-    return np.array([thresholds._best(x, y) for x, y in zip(scores.T, targets.T, strict=True)])
 
 
 def f1_at(scores: np.ndarray, targets: np.ndarray, threshold: float) -> float:
