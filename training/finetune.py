@@ -4,7 +4,7 @@ import hashlib
 import logging
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ import torch
 from accelerate import PartialState
 from datasets import DatasetDict
 from safetensors.torch import load_file, save_file
+from torch import nn
 from transformers import AutoConfig, PreTrainedModel, PreTrainedTokenizerBase, set_seed
 
 from common.atomic import broken_seal, make_cache_folder, put, room, seal, try_lock
@@ -22,16 +23,18 @@ from extraction.features import WAIT_SECONDS
 from extraction.splits import texts_of
 from fusion_model.backbones import Backbone
 from fusion_model.encoder import BackboneEncoder
+from fusion_model.head import FineTunedHead
+from fusion_model.modeling_fusion import FusionOutput
+from fusion_model.pooling import pool_slots
 
 from .arguments import RecipeArguments
 from .checkpoints import SealCheckpoints, train_or_resume
 from .dropout import use_byte_dropout
-from .end_to_end import EndToEnd, UpdateAverage
 from .finetune_feed import state_rows, token_rows
 from .finetune_options import Finetune
 from .folder import HEAD_FILE
 from .lora import add_lora, check_peft, merge_lora
-from .top_layers import layer_stack, upper_layers
+from .top_layers import UpperLayers, layer_stack, upper_layers
 from .trainer import FinetuneTrainer, quick_score, trainer_arguments
 
 logger = logging.getLogger(__name__)
@@ -42,6 +45,60 @@ HARDWARE = (
     "dataloader_num_workers", "dataloader_pin_memory", "dataloader_persistent_workers",
     "report_to", "run_name", "callbacks", "logging_strategy", "logging_steps",
 )  # fmt: skip
+
+
+class EndToEnd(nn.Module):
+    """A backbone whose weights are trained, pooled as an encoder pools, and a classification layer.
+
+    Args:
+        model: A transformers model.
+        backbone: What a recipe says of it, pinned.
+        num_labels: Number of labels.
+        upper: The layers that run, if those below are read from the cache.
+    """
+
+    model: PreTrainedModel
+
+    def __init__(self, model: PreTrainedModel, backbone: Backbone, num_labels: int, upper: UpperLayers | None = None):
+        super().__init__()
+        self.model = model
+        self.backbone = backbone
+        self.head = FineTunedHead(backbone.width, num_labels)
+        self.upper = upper
+        self.loss_function = None
+
+    def forward(
+        self,
+        attention_mask: torch.Tensor,
+        input_ids: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        token_type_ids: torch.Tensor | None = None,
+        states: torch.Tensor | None = None,
+    ) -> FusionOutput:
+        """Token ids, mask and segments `(batch, tokens)` to logits `(batch, num_labels)`, and with labels the loss.
+
+        In place of token ids and segments `upper` takes states, `(batch, tokens, hidden_size)`.
+        """
+        hidden_states: Sequence[torch.Tensor]
+        segments = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
+        if states is not None and self.upper is not None:
+            hidden_states = self.upper(states, attention_mask)
+        else:
+            hidden_states = self.model(
+                input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True, **segments
+            ).hidden_states
+        mask = attention_mask.bool()
+        whole = torch.promote_types(hidden_states[0].dtype, torch.float32)
+        features = pool_slots(
+            [state.to(whole) for state in hidden_states],
+            self.backbone.layers,
+            self.backbone.pooling,
+            mask,
+            mask.sum(dim=1),
+        )
+        logits = self.head(features)
+        loss = self.loss_function(logits.float(), labels) if self.loss_function and labels is not None else None
+        return FusionOutput(loss=loss, logits=logits)
 
 
 @dataclass(frozen=True)
@@ -195,8 +252,6 @@ def _train(
     freeze(model.model, block)
     if block.lora_rank is not None:
         add_lora(model.model, block.lora_rank)
-    if block.ema_decay is not None:
-        model.start_average(block.ema_decay)
     use_byte_dropout(model)
     splits = {name: (task.data[name], task.labels[name]) for name in ("train", "validation")}
     if upper is None:
@@ -217,10 +272,8 @@ def _train(
             advice=f"Lower the learning_rate of the finetune block of '{backbone.name}' ({block.learning_rate:g}).",
         )
         trainer.add_callback(SealCheckpoints(trainer))
-        trainer.add_callback(UpdateAverage(model))
         train_or_resume(trainer, task.options.resume)
         trainer.unwrap()
-        model.take_average()
     if block.lora_rank is not None:
         merge_lora(model.model)
     return model.eval(), tokenizer

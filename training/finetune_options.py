@@ -22,7 +22,6 @@ RANGES: dict[str, tuple[float, float]] = {
     "gradient_accumulation_steps": (1, 2**20),
     "top_layers": (0, 1024),
     "lora_rank": (1, 1024),
-    "ema_decay": (0, 0.999999),
     "seed": (0, 2**32 - 1),
     "warmup": (0, 1),
     "weight_decay": (0, 10),
@@ -44,8 +43,6 @@ class Finetune:
         freeze_embeddings: Leave the token embeddings as they are.
         top_layers: Train the last so many layers (and the classification layer) alone; None trains all.
         lora_rank: Train adapters of this rank in place of the weights (LoRA, through peft); None trains the weights.
-        ema_decay: Score and keep an exponential moving average of the weights, of which this share stays at each step;
-            None keeps the weights themselves.
         seed: Fine-tune once with this seed for all runs; None takes each run's own.
         lr_scheduler_type: Name of a schedule of transformers.
         warmup: Share of the steps in which the learning rate rises.
@@ -66,7 +63,6 @@ class Finetune:
     freeze_embeddings: bool = False
     top_layers: int | None = None
     lora_rank: int | None = None
-    ema_decay: float | None = None
     seed: int | None = None
     lr_scheduler_type: str = "linear"
     warmup: float = 0.06

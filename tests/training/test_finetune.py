@@ -47,7 +47,6 @@ def key(*flags: str, labels=(0, 1, 2), validation=(0, 1, 2), num_labels: int = 3
                 "freeze_embeddings=true",
                 "top_layers=2",
                 "lora_rank=4",
-                "ema_decay=0.99",
                 "head_learning_rate=2e-3",
                 "seed=7",
                 "lr_scheduler_type=cosine",
