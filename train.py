@@ -21,7 +21,6 @@ from transformers.utils.logging import disable_progress_bar
 
 from common.command import end_with_status
 from common.memory import keep_few_kernels
-from extraction.cut_texts import count_cut
 from extraction.reading import LoadedData
 from extraction.splits import is_multi_label, label_matrix, label_names, texts_of
 from fusion_model import FusionConfig
@@ -87,8 +86,7 @@ def main(argv: list[str] | None = None) -> Path:
     of_heads = arguments.training.loss_settings
     for settings in (of_heads, *(block.settings(of_heads) for block in arguments.finetune.values())):
         settings.make(labels["train"], len(names))
-    columns = extract_all(arguments, data)
-    cut = count_cut(data, arguments.backbones, arguments.data.cache_path, arguments.training.device)
+    columns, cut = extract_all(arguments, data)
     extracted = time.perf_counter()
     tfidf, tfidf_logits = None, dict.fromkeys(data)
     if arguments.training.lexical:

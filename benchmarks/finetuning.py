@@ -3,10 +3,12 @@
 python -m benchmarks.finetuning --dataset go_emotions --blocks top_layers=3 top_layers=2 lora_rank=8
 
 Each block is the recipe's own for all layers, with these keys changed (`top_layers=3,epochs=4`). Seconds include the
-cached states; the score is that of the fine-tuned backbone by itself, at its best epoch, on validation.
+cached states; memory is in MiB, with and without mapped files; the score is that of the fine-tuned backbone by itself,
+at its best epoch, on validation.
 """
 
 import copy
+import gc
 import tempfile
 import time
 from pathlib import Path
@@ -14,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.measure import parser, report
+from benchmarks.measure import parser, peak_memory, report
+from common.memory import give_back, keep_few_kernels
 from extraction.features import extract, pin
 from extraction.splits import is_multi_label, label_matrix, label_names
 from fusion_model.head import FineTunedHead
@@ -37,6 +40,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments.add_argument("--recipe", default="minilm_tuned", help="its first fine-tuned backbone is taken")
     arguments.add_argument("--blocks", nargs="*", default=["top_layers=3", "top_layers=2", "lora_rank=8"])
     given = arguments.parse_args(argv)
+    keep_few_kernels()
     flags = ["--recipe", given.recipe, "--dataset", given.dataset, "--label_mode", given.label_mode]
     flags += ["--max_rows", given.max_rows] if given.max_rows else []
     table: list[dict] = []
@@ -54,8 +58,11 @@ def main(argv: list[str] | None = None) -> None:
         }
         with tempfile.TemporaryDirectory() as scratch:
             task = Task(data, labels, len(names), run.training, Path(scratch))
+            gc.collect()
+            give_back()
             started = time.perf_counter()
-            tuned, weights = finetune(backbone, block, task, seed=run.training.seed)
+            with peak_memory() as peak:
+                tuned, weights = finetune(backbone, block, task, seed=run.training.seed)
             seconds = time.perf_counter() - started
             features = FeatureColumn(extract(data["validation"], tuned, cache_dir=Path(scratch)))
             head = FineTunedHead(backbone.width, len(names)).eval()
@@ -64,7 +71,7 @@ def main(argv: list[str] | None = None) -> None:
                 logits = head(torch.from_numpy(features.take(np.arange(len(features)))).float()).numpy()
             scores = quick_score(logits, labels["validation"], len(names))
         share = seconds / table[0]["seconds"] if table else 1.0
-        table.append({"trained": changes, "seconds": seconds, "of_all_layers": share, **scores})
+        table.append({"trained": changes, "seconds": seconds, "of_all_layers": share, **peak, **scores})
     report(f"Fine-tuning {backbone.model_id}: {Path(given.dataset).name}", table, given.json)
 
 

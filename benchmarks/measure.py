@@ -5,9 +5,11 @@ import json
 import os
 import platform
 import statistics
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -92,6 +94,37 @@ def memory(root: psutil.Process, role: Callable[[psutil.Process], str] = lambda 
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
     return found
+
+
+@contextmanager
+def peak_memory(every: float = 0.1) -> Iterator[dict[str, float]]:
+    """Look at this process's memory meanwhile, from a thread.
+
+    Args:
+        every: Seconds.
+
+    Yields:
+        Filled at the end, in MiB: `peak_memory`, and `peak_without_files`, which leaves out pages of mapped files, as
+        those of the cache: the system takes them back when others need memory.
+    """
+    process, ended, found = psutil.Process(), threading.Event(), {"peak_memory": 0.0, "peak_without_files": 0.0}
+
+    def look() -> None:
+        while True:
+            now = process.memory_info()
+            files = getattr(now, "shared", 0)  # told by Linux alone
+            for name, size in zip(found, (now.rss, now.rss - files), strict=True):
+                found[name] = max(found[name], size / 2**20)
+            if ended.wait(every):
+                return
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield found
+    finally:
+        ended.set()
+        thread.join()
 
 
 def report(title: str, rows: list[dict], path: Path | None, **more: object) -> dict:

@@ -42,7 +42,7 @@ ROOT = Path(__file__).parents[1]
 def loop(arguments: Arguments, batch_size: int, repeats: int) -> list[dict]:
     """Seconds of an epoch by both ways, in turn."""
     data = arguments.data.load()
-    columns, names = extract_all(arguments, data)["train"], label_names(data)
+    columns, names = extract_all(arguments, data)[0]["train"], label_names(data)
     multi_label = is_multi_label(data)
     labels = label_matrix(data["train"], len(names)) if multi_label else np.asarray(data["train"]["labels"][:])
     feed = FeatureDataset(columns, labels)

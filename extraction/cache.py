@@ -195,6 +195,11 @@ class CachePlan:
         """Rows that have to be computed."""
         return sum(self.shards[i].rows for i in self.missing)
 
+    @property
+    def cut_texts(self) -> int:
+        """How many texts are longer than the backbone reads, by the records of the shards, which must be there."""
+        return sum(shard.cut_texts for shard in self.shards)
+
 
 def plan(
     split: Dataset,
@@ -218,7 +223,8 @@ def plan(
     Returns:
         Where the features of `split` belong, and which shards have to be computed.
     """
-    folder, key = _place(split, backbone, cache_dir, device)
+    key = cache_key(texts_of(split), backbone, torch.device(device))
+    folder = (cache_dir or default_cache_dir()) / f"{backbone.name}-{key[:24]}"
     return shards_in(folder, key, backbone.width, len(split), shard_rows)
 
 
@@ -236,27 +242,6 @@ def shards_in(folder: Path, key: str, width: int, rows: int, shard_rows: int | N
     flaws = {i: shard.flaw() for i, shard in enumerate(shards) if shard.file.exists()}
     missing = [i for i in range(len(shards)) if flaws.get(i, "") is not None]
     return CachePlan(folder, shards, missing, width, key, {i: flaw for i, flaw in flaws.items() if flaw is not None})
-
-
-def cut_texts_of(
-    split: Dataset, backbone: Backbone, cache_dir: Path | None = None, device: torch.device | str = "cpu"
-) -> int:
-    """How many texts of a split, whose features are in the cache, are longer than the backbone reads.
-
-    Args:
-        split: See `plan`.
-        backbone: See `plan`.
-        cache_dir: See `plan`.
-        device: See `plan`.
-    """
-    folder, key = _place(split, backbone, cache_dir, device)
-    return sum(shard.cut_texts for shard in _layout(folder, key, backbone.width, len(split), None))
-
-
-def _place(split: Dataset, backbone: Backbone, cache_dir: Path | None, device: torch.device | str) -> tuple[Path, str]:
-    """The folder of a split's features, and their key."""
-    key = cache_key(texts_of(split), backbone, torch.device(device))
-    return (cache_dir or default_cache_dir()) / f"{backbone.name}-{key[:24]}", key
 
 
 def _layout(folder: Path, key: str, width: int, rows: int, shard_rows: int | None) -> list[Shard]:

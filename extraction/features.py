@@ -114,7 +114,7 @@ def extract(
     column = Features({backbone.name: List(Value("float16"), length=found.width)})
     result = compute(split, found, column, encode, reader, f"{name}: {backbone.name}")
     if not backbone.tuned:  # of which the training texts are cut too, and `count_cut` tells of all
-        say_cut(split, backbone, name, sum(shard.cut_texts for shard in found.shards))
+        say_cut(split, backbone, name, found.cut_texts)
     return result
 
 

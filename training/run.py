@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from datasets import DatasetDict
 
-from extraction.features import default_cache_dir, extract, pin
+from extraction.cut_texts import count_cut
+from extraction.features import default_cache_dir, extract, pin, plan
 from extraction.reading import LoadedData
 from extraction.splits import label_names
 from fusion_model import Backbone, BackboneEncoder, FusionForSequenceClassification
@@ -65,11 +66,14 @@ class Material:
         return self.labels["train"].ndim == 2
 
 
-def extract_all(arguments: Arguments, data: DatasetDict) -> dict[str, dict[str, FeatureColumn]]:
+def extract_all(
+    arguments: Arguments, data: DatasetDict
+) -> tuple[dict[str, dict[str, FeatureColumn]], dict[str, dict[str, int]]]:
     """Pooled features of every split for every frozen backbone; the arguments' backbones are pinned on the way.
 
     Returns:
-        Split -> backbone's name -> features; the labels' names are a split of their own where they are read.
+        Split -> backbone's name -> features; the labels' names are a split of their own where they are read. And of all
+        backbones, split -> name -> number of texts that are cut.
     """
     device = arguments.training.device
     arguments.backbones = [pin(backbone, device) for backbone in arguments.backbones]
@@ -81,17 +85,20 @@ def extract_all(arguments: Arguments, data: DatasetDict) -> dict[str, dict[str, 
     if arguments.training.read_label_names:
         splits[NAMES] = prompts(label_names(data))
     columns: dict[str, dict[str, FeatureColumn]] = {name: {} for name in splits}
+    cut: dict[str, dict[str, int]] = {name: {} for name in splits}
     for backbone in arguments.backbones:
-        if backbone.tuned:
-            continue
         # One encoder for all splits, loaded only if a split is not in the cache; one backbone in memory at a time.
         encoder = BackboneEncoder(backbone, device=device)
-        for name, split in splits.items():
-            features = extract(split, backbone, name=name, cache_dir=cache_dir, device=device, encoder=encoder)
-            columns[name][backbone.name] = FeatureColumn(features)
+        for name, split in data.items() if backbone.tuned else splits.items():
+            if backbone.tuned:
+                cut[name][backbone.name] = count_cut(split, backbone, name, encoder.tokenizer)
+                continue
+            found = plan(split, backbone, cache_dir, device)
+            features = extract(split, backbone, name=name, device=device, encoder=encoder, found=found)
+            columns[name][backbone.name], cut[name][backbone.name] = FeatureColumn(features), found.cut_texts
     if not arguments.head.standardise:
         warn_of_small_slots([one for one in arguments.backbones if not one.tuned], columns["train"])
-    return columns
+    return columns, {name: cut[name] for name in data}
 
 
 def train_run(arguments: Arguments, material: Material, job: Job, seed: int) -> Run:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from extraction.token_states import states_of
+from extraction.token_states import layer_stack, states_of
 from fusion_model.backbones import Backbone
 from fusion_model.encoder import BackboneEncoder
 
@@ -15,13 +15,6 @@ from fusion_model.encoder import BackboneEncoder
 TOLERANCE = 1e-3
 # Batches are padded to a multiple of so many tokens: a processor compiles its products for each shape that it meets.
 LENGTH_STEP = 4
-
-
-def layer_stack(model: PreTrainedModel) -> nn.ModuleList | None:
-    """The backbone's layers, or None where they cannot be told apart (some architectures share one)."""
-    depth = model.config.num_hidden_layers
-    stacks = [m for m in model.modules() if isinstance(m, nn.ModuleList) and len(m) == depth]
-    return stacks[0] if len(stacks) == 1 else None
 
 
 class UpperLayers:

@@ -1,6 +1,9 @@
 """Each benchmark of speed runs on a tiny corpus and writes what it found with machine, versions and commit."""
 
 import json
+import mmap
+import platform
+import time
 
 import pytest
 import torch
@@ -31,6 +34,25 @@ def test_ways_are_timed_in_turn():
     seconds = measure.in_turn({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, 2)
     assert order == ["a", "b", "a", "b"]
     assert [len(values) for values in seconds.values()] == [2, 2]
+
+
+def test_memory_at_its_peak_is_seen_and_pages_of_files_are_told_apart(tmp_path):
+    (tmp_path / "file").write_bytes(b"1" * 2**26)
+    with measure.peak_memory(every=0.01) as before:
+        pass
+    with measure.peak_memory(every=0.01) as mapped, (tmp_path / "file").open("rb") as file:
+        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        assert sum(content[::4096])
+        time.sleep(0.05)
+        content.close()
+    with measure.peak_memory(every=0.01) as held:
+        block = torch.ones(2**24)
+        time.sleep(0.05)
+        del block
+    assert held["peak_without_files"] > before["peak_without_files"] + 50  # of 64 MiB
+    if platform.system() == "Linux":
+        assert mapped["peak_memory"] > before["peak_memory"] + 50
+        assert mapped["peak_without_files"] < before["peak_without_files"] + 14
 
 
 def test_model_flops_are_those_that_torch_counts():
