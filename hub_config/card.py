@@ -168,6 +168,7 @@ def write_card(folder: Path, config: FusionConfig, report: dict, recipe: Recipe)
         report=report,
         recipe=recipe,
         split=split,
+        behaviour=report.get("behaviour"),
         runs=len(report["runs"]),
         frozen=[backbone for backbone in specs if not backbone.tuned],
         tuned=[backbone for backbone in specs if backbone.tuned],

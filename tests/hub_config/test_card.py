@@ -39,7 +39,12 @@ def make_config(
 
 
 def make_report(
-    multi_label: bool = True, test: bool = True, seeds: int = 1, dataset: str = "sample", names: list[str] = NAMES
+    multi_label: bool = True,
+    test: bool = True,
+    seeds: int = 1,
+    dataset: str = "sample",
+    names: list[str] = NAMES,
+    **more: dict | None,
 ) -> dict:
     threshold = {"threshold": 0.25 if multi_label else None}
     figures = {"f1": 0.5, "precision": 0.4, "recall": 0.6, "support": 12, **threshold}
@@ -59,6 +64,7 @@ def make_report(
         "runs": [{"seed": 42 + n, "validation": validation, "test": run if test else None} for n in range(seeds)],
         "validation": summarise([validation] * seeds),
         "test": summarise([run if test else None] * seeds),
+        **more,
     }
 
 
@@ -124,6 +130,20 @@ def test_the_front_matter_is_what_the_hubs_client_expects(tmp_path, case):
         assert results[split, "Macro F1"].metric_value == 0.5
         assert results[split, "Macro F1"].metric_args == {"std": 0.0, "seeds": case["seeds"]}
     assert card.data.to_dict()["model-index"][0]["name"] == "my_model"
+
+
+def test_behavioural_tests_have_a_table_by_kind_where_the_model_has_their_labels(tmp_path):
+    kinds = {"negation": {"pairs": 15, "passed": 8}, "who feels it": {"pairs": 15, "passed": 6}}
+    kinds["all"] = {"pairs": 30, "passed": 14}
+    behaviour = {"factor": 2.0, "kinds": kinds}
+    one, several = (write(tmp_path, behaviour=behaviour, seeds=seeds) for seeds in (1, 5))
+    assert tables(one)[-1] == [
+        ["kind", "passed"], ["negation", "8 of 15"], ["who feels it", "6 of 15"], ["**all**", "14 of 30"]
+    ]  # fmt: skip
+    assert "by a factor of 2 or more" in one
+    assert "saved seed" in several
+    assert "\n\n\n" not in one.split("---\n", 2)[2]
+    assert "Behavioural" not in write(tmp_path) + write(tmp_path, behaviour=None)
 
 
 def test_without_a_test_split_the_card_says_that_its_figures_are_optimistic(tmp_path):
