@@ -176,10 +176,12 @@ class ManyTexts:
                 status = gr.HTML(
                     show.notice("The distribution appears here.", "hint"), elem_id="status", min_height=200
                 )
-        with gr.Row():
-            as_csv = gr.DownloadButton("Download all as CSV", interactive=False, elem_id="csv")
-            as_parquet = gr.DownloadButton("Download all as Parquet", interactive=False, elem_id="parquet")
         review = ReviewPanel(self.reader, self.folder).build()
+        with gr.Row():
+            as_csv = gr.DownloadButton("All results as CSV", interactive=False, elem_id="csv", min_width=180)
+            as_parquet = gr.DownloadButton(
+                "All results as Parquet", interactive=False, elem_id="parquet", min_width=180
+            )
 
         private: dict[str, Any] = {"api_visibility": "private"}
         # Without gradio's own reading of the file, which would leave a copy on the disk.

@@ -103,9 +103,9 @@ class ReviewPanel:
         """Lay out table and editor and connect them; the state that holds what is looked through."""
         review = gr.State(time_to_live=3600)
         with gr.Column(visible=False, elem_id="review") as panel:
-            order = gr.Radio(list(ORDERS), value=ORDERS[0], label="Order", elem_id="order")
             with gr.Row(equal_height=False):
                 with gr.Column(scale=7, min_width=300):
+                    order = gr.Radio(list(ORDERS), value=ORDERS[0], label="Order", elem_id="order")
                     table = gr.Dataframe(
                         headers=list(COLUMNS),
                         datatype="str",
@@ -113,7 +113,7 @@ class ReviewPanel:
                         interactive=False,
                         wrap=True,
                         max_height=460,
-                        column_widths=["9%", "37%", "20%", "19%", "15%"],
+                        column_widths=["8%", "31%", "23%", "22%", "16%"],
                         show_label=False,
                         elem_id="table",
                     )
@@ -132,12 +132,18 @@ class ReviewPanel:
                         undo = gr.Button("Undo", interactive=False, elem_id="undo", min_width=70, size="md")
                     told = gr.HTML(elem_id="saved")
                     with gr.Row():
-                        as_csv = gr.DownloadButton(
-                            "Saved rows as CSV", interactive=False, elem_id="labelled-csv", min_width=140
+                        as_csv, as_parquet = (
+                            gr.DownloadButton(
+                                f"Saved rows as {kind}",
+                                interactive=False,
+                                elem_id=f"labelled-{kind.lower()}",
+                                min_width=150,
+                                size="sm",
+                            )
+                            for kind in ("CSV", "Parquet")
                         )
-                        as_parquet = gr.DownloadButton(
-                            "as Parquet", interactive=False, elem_id="labelled-parquet", min_width=140
-                        )
+        # What is typed replaces the label, which gradio would add it to.
+        labels.focus(None, js="() => document.activeElement.select?.()", api_visibility="private")
         editor = [text, labels, undo]
         everything = [table, *editor, told, as_csv, as_parquet]
         quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
