@@ -7,7 +7,7 @@ from transformers import AutoModelForSequenceClassification
 
 import fusion_model  # noqa: F401  registers the classes, so that a local folder needs no remote code
 from benchmarks.measure import parser, report
-from training.behaviour import FACTOR, count_passed, read_pairs, score_pairs
+from training.behaviour import FACTOR, count_passed, label_names, read_pairs, score_pairs
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -20,13 +20,13 @@ def main(argv: list[str] | None = None) -> None:
     if given.factor <= 1:
         raise SystemExit(f"--factor is {given.factor}, but a score moves by more than 1 only. Leave it out for 2.")
     model = AutoModelForSequenceClassification.from_pretrained(given.model)
-    columns = model.config.label2id
+    labels = label_names(model)
     every = read_pairs()
-    pairs = [pair for pair in every if pair.label in columns]
+    pairs = [pair for pair in every if pair.label in labels]
     if not pairs:
         raise SystemExit(
             f"'{given.model}' has none of the pairs' labels ({', '.join(sorted({pair.label for pair in every}))}), but "
-            f"{', '.join(list(columns)[:5])} and the like. Train it on labels that are called so: --dataset sample."
+            f"{', '.join(labels[:5])} and the like. Train it on labels that are called so: --dataset sample."
         )
     outcomes = []
     for pair, (first, second) in zip(pairs, score_pairs(model, pairs).tolist(), strict=True):

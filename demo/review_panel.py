@@ -102,46 +102,45 @@ class ReviewPanel:
     def build(self) -> gr.State:
         """Lay out table and editor and connect them; the state that holds what is looked through."""
         review = gr.State(time_to_live=3600)
-        with gr.Column(visible=False, elem_id="review") as panel:
-            with gr.Row(equal_height=False):
-                with gr.Column(scale=7, min_width=300):
-                    order = gr.Radio(list(ORDERS), value=ORDERS[0], label="Order", elem_id="order")
-                    table = gr.Dataframe(
-                        headers=list(COLUMNS),
-                        datatype="str",
-                        type="pandas",
-                        interactive=False,
-                        wrap=True,
-                        max_height=460,
-                        column_widths=["8%", "31%", "23%", "22%", "16%"],
-                        show_label=False,
-                        elem_id="table",
-                    )
-                with gr.Column(scale=5, min_width=300, elem_id="editor"):
-                    text = gr.HTML(elem_id="reviewed")
-                    labels = gr.Dropdown(
-                        self.reader.labels,
-                        multiselect=self.reader.multi_label,
-                        label="Right labels" if self.reader.multi_label else "Right label",
-                        elem_id="right-labels",
-                    )
-                    save = gr.Button("Save and go on", variant="primary", elem_id="save")
-                    with gr.Row():
-                        back = gr.Button("Back", elem_id="back", min_width=70, size="md")
-                        skip = gr.Button("Skip", elem_id="skip", min_width=70, size="md")
-                        undo = gr.Button("Undo", interactive=False, elem_id="undo", min_width=70, size="md")
-                    told = gr.HTML(elem_id="saved")
-                    with gr.Row():
-                        as_csv, as_parquet = (
-                            gr.DownloadButton(
-                                f"Saved rows as {kind}",
-                                interactive=False,
-                                elem_id=f"labelled-{kind.lower()}",
-                                min_width=150,
-                                size="sm",
-                            )
-                            for kind in ("CSV", "Parquet")
+        with gr.Column(visible=False, elem_id="review") as panel, gr.Row(equal_height=False):
+            with gr.Column(scale=7, min_width=300):
+                order = gr.Radio(list(ORDERS), value=ORDERS[0], label="Order", elem_id="order")
+                table = gr.Dataframe(
+                    headers=list(COLUMNS),
+                    datatype="str",
+                    type="pandas",
+                    interactive=False,
+                    wrap=True,
+                    max_height=460,
+                    column_widths=["8%", "31%", "23%", "22%", "16%"],
+                    show_label=False,
+                    elem_id="table",
+                )
+            with gr.Column(scale=5, min_width=300, elem_id="editor"):
+                text = gr.HTML(elem_id="reviewed")
+                labels = gr.Dropdown(
+                    self.reader.labels,
+                    multiselect=self.reader.multi_label,
+                    label="Right labels" if self.reader.multi_label else "Right label",
+                    elem_id="right-labels",
+                )
+                save = gr.Button("Save and go on", variant="primary", elem_id="save")
+                with gr.Row():
+                    back = gr.Button("Back", elem_id="back", min_width=70, size="md")
+                    skip = gr.Button("Skip", elem_id="skip", min_width=70, size="md")
+                    undo = gr.Button("Undo", interactive=False, elem_id="undo", min_width=70, size="md")
+                told = gr.HTML(elem_id="saved")
+                with gr.Row():
+                    as_csv, as_parquet = (
+                        gr.DownloadButton(
+                            f"Saved rows as {kind}",
+                            interactive=False,
+                            elem_id=f"labelled-{kind.lower()}",
+                            min_width=150,
+                            size="sm",
                         )
+                        for kind in ("CSV", "Parquet")
+                    )
         # What is typed replaces the label, which gradio would add it to.
         labels.focus(None, js="() => document.activeElement.select?.()", api_visibility="private")
         editor = [text, labels, undo]

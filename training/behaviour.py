@@ -54,8 +54,14 @@ def score_pairs(model: FusionForSequenceClassification, pairs: Sequence[Pair]) -
     """
     texts = [text for pair in pairs for text in (pair.first, pair.second)]
     scores = probabilities(model.logits(texts).numpy(), model.config.thresholds is not None)
-    columns = [model.config.label2id[pair.label] for pair in pairs]
-    return np.stack([scores[first::2][range(len(pairs)), columns] for first in (0, 1)], axis=1)
+    names = label_names(model)
+    columns = np.array([names.index(pair.label) for pair in pairs])
+    return scores.reshape(len(pairs), 2, -1)[np.arange(len(pairs)), :, columns]
+
+
+def label_names(model: FusionForSequenceClassification) -> list[str]:
+    """A model's labels in their order."""
+    return [name for _, name in sorted((model.config.id2label or {}).items())]
 
 
 def count_passed(outcomes: Iterable[tuple[str, bool]]) -> dict[str, dict[str, int]]:
@@ -85,7 +91,7 @@ def pass_rates(model: FusionForSequenceClassification) -> dict | None:
         trained on pairs of texts.
     """
     pairs = read_pairs()
-    if model.config.text_columns or not {pair.label for pair in pairs} <= model.config.label2id.keys():
+    if model.config.text_columns or not {pair.label for pair in pairs} <= {*label_names(model)}:
         return None
     scores = score_pairs(model, pairs)
     outcomes = [
@@ -95,4 +101,4 @@ def pass_rates(model: FusionForSequenceClassification) -> dict | None:
     return {"factor": FACTOR, "kinds": count_passed(outcomes)}
 
 
-__all__ = ["FACTOR", "Pair", "count_passed", "pass_rates", "read_pairs", "score_pairs"]
+__all__ = ["FACTOR", "Pair", "count_passed", "label_names", "pass_rates", "read_pairs", "score_pairs"]
