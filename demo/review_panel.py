@@ -112,7 +112,7 @@ class ReviewPanel:
                     interactive=False,
                     wrap=True,
                     max_height=460,
-                    column_widths=["8%", "31%", "23%", "22%", "16%"],
+                    column_widths=["9%", "30%", "22.5%", "22.5%", "16%"],
                     show_label=False,
                     elem_id="table",
                 )
