@@ -23,10 +23,11 @@ from common.command import end_with_status
 from common.memory import keep_few_kernels
 from extraction.reading import LoadedData
 from extraction.splits import is_multi_label, label_matrix, label_names, texts_of
-from fusion_model import FusionConfig
+from fusion_model import FusionConfig, FusionForSequenceClassification
 from hub_config.card import example, write_card
 from hub_config.publish import prepare, publish
 from training.arguments import Arguments, RecipeArguments, parse
+from training.behaviour import pass_rates
 from training.calibration import to_probabilities
 from training.feed import FeatureDataset
 from training.folder import write_model
@@ -121,9 +122,9 @@ def main(argv: list[str] | None = None) -> Path:
             return folder
         with job.result() as result:
             write_model(best.model, result, arguments.training.bundle_backbones, base_ids)
-            report["parity"] = check_parity(
-                result, data["validation"], best.logits["validation"], arguments.training.device
-            )
+            served = FusionForSequenceClassification.from_pretrained(result).to(arguments.training.device)
+            report["parity"] = check_parity(served, data["validation"], best.logits["validation"])
+            report["behaviour"] = pass_rates(served)
             write_results(result, arguments, best, report, feeds, names)
     show_results(report, console)
     say_how_to_try(folder, best.model.config)

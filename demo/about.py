@@ -102,7 +102,7 @@ def _figure(value: dict) -> str:
 def _facts(reader: Reader, report: dict) -> dict[str, str]:
     facts = {
         "labels": f"{len(reader.labels)}, {'several' if reader.multi_label else 'one'} per text",
-        "backbones": ", ".join(reader.backbones.values()) or "none: TF-IDF alone",
+        "backbones": ", ".join(dict.fromkeys(reader.backbones.values())) or "none: TF-IDF alone",
     }
     if report:
         rows = ", ".join(f"{count:,} {name}" for name, count in report["rows"].items())

@@ -49,6 +49,20 @@ def answer(reader: Reader, scores: np.ndarray, threshold: float | None = None) -
     return emotions
 
 
+def predicted_labels(reader: Reader, scores: np.ndarray, threshold: float | None = None) -> list[list[str]]:
+    """The predicted labels of many texts, best first.
+
+    Args:
+        reader: Whose scores they are.
+        scores: Probabilities `(texts, labels)`; NaN rows, of texts that were not read, have none.
+        threshold: Used in place of the labels' own thresholds.
+    """
+    return [
+        [] if np.isnan(row[0]) else [one.label for one in answer(reader, row, threshold) if one.predicted]
+        for row in scores
+    ]
+
+
 def as_json(emotions: list[Emotion], top_k: int | None = None) -> list[dict]:
     """Emotions for an endpoint; scores with six digits."""
     return [

@@ -5,16 +5,18 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
+from typing import TypeVar
 
 import numpy as np
 
+Result = TypeVar("Result")
 # All reading happens in one thread: torch keeps memory and helpers of its own for each thread that ever used it.
 _worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader")
 # Texts that are read together; a longer request is read on its own.
 MAX_BATCH = 256
 
 
-def in_one_thread(read: Callable[..., np.ndarray], *arguments: object) -> np.ndarray:
+def in_one_thread(read: Callable[..., Result], *arguments: object) -> Result:
     """The result of `read`, run in the one thread that reads, in the caller's context."""
     return _worker.submit(copy_context().run, read, *arguments).result()
 

@@ -1,4 +1,4 @@
-"""The tab for many texts: pasted lines or a file, a table, a distribution, downloads."""
+"""The tab for many texts: pasted lines or a file, a distribution, downloads, and what is looked through."""
 
 import time
 from collections.abc import Iterator
@@ -7,19 +7,19 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
-import pandas as pd
 
 from . import show
+from .answers import predicted_labels
 from .downloads import results_frame, write_results
 from .limits import MAX_CHARACTERS, MAX_MEGABYTES, MAX_ROWS, RefusalError, check_texts, check_threshold
 from .reader import Reader
+from .review import Review, closest
+from .review_panel import ReviewPanel
 from .tables import KINDS, Table, Text, halves, texts_of
 from .uploads import take_upload
 
 # Texts between two steps of the progress bar; between them, other visitors are served.
 CHUNK = 64
-# Characters of a text that the table shows; the downloads hold all.
-SHOWN = 300
 
 
 def in_chunks(reader: Reader, texts: list[Text]) -> Iterator[tuple[int, np.ndarray]]:
@@ -43,13 +43,6 @@ def count_named(reader: Reader, scores: np.ndarray, threshold: float | None) -> 
         return np.bincount(read.argmax(axis=1), minlength=len(reader.labels)) if len(read) else np.zeros(0, int)
     limits = np.array(reader.thresholds if threshold is None else [threshold] * len(reader.labels))
     return (read.astype(np.float64) >= limits).sum(axis=0)
-
-
-def lines_of(frame: pd.DataFrame) -> list[str]:
-    """Texts as the table shows them, a pair on two lines."""
-    if "text_pair" not in frame:
-        return frame["text"].tolist()
-    return [f"{first}\n{second}".strip() for first, second in zip(frame["text"], frame["text_pair"], strict=True)]
 
 
 class ManyTexts:
@@ -91,7 +84,7 @@ class ManyTexts:
         threshold: float,
         progress=gr.Progress(),  # noqa: B008 (gradio's way to ask for it)
     ) -> Iterator[tuple]:
-        """Read everything; yields distribution, table, both downloads, the cancel button, the start button."""
+        """Read everything; yields distribution, what can be looked through, both downloads, cancel and start button."""
         off, on = gr.update(interactive=False), gr.update(interactive=True)
         limit = None if own else threshold
         try:
@@ -109,32 +102,18 @@ class ManyTexts:
             progress((done, len(texts)), unit="texts")
             counts = count_named(self.reader, scores, limit)
             yield show.distribution(self.reader, counts, done, len(texts)), *running
-        frame = results_frame(self.reader, texts, scores, limit)
-        table_file, packed_file = write_results(frame, self.folder, name)
+        predicted = predicted_labels(self.reader, scores, limit)
+        table_file, packed_file = write_results(results_frame(self.reader, texts, scores, predicted), self.folder, name)
+        sure, calls = closest(self.reader, scores, limit)
+        review = Review(name, texts, self.reader.labels, self.reader.multi_label, scores, predicted, sure, calls)
         seconds = time.perf_counter() - started
         yield (
             show.distribution(self.reader, counts, len(texts), len(texts), seconds),
-            self.table(frame, scores),
+            review,
             gr.update(value=table_file, interactive=True),
             gr.update(value=packed_file, interactive=True),
             off,
             on,
-        )
-
-    def table(self, frame: pd.DataFrame, scores: np.ndarray) -> pd.DataFrame:
-        """What the page shows of the results."""
-        read = ~np.isnan(scores[:, 0])
-        best = np.where(read, np.nan_to_num(scores).argmax(axis=1), 0)
-        highest = np.take_along_axis(scores, best[:, None], axis=1)[:, 0]
-        return pd.DataFrame(
-            {
-                "text": [text if len(text) <= SHOWN else text[:SHOWN] + " …" for text in lines_of(frame)],
-                "emotions": frame["emotions"],
-                "highest score": [
-                    f"{self.reader.labels[place]} {score:.2f}" if there else ""
-                    for place, score, there in zip(best, highest, read, strict=True)
-                ],
-            }
         )
 
     def cancel(self) -> tuple:
@@ -160,7 +139,8 @@ class ManyTexts:
             "column": column,
             "predicted": {label: int(n) for label, n in zip(self.reader.labels, counts, strict=True)},
         }
-        return summary, *write_results(results_frame(self.reader, texts, scores, limit), self.folder, table.name)
+        frame = results_frame(self.reader, texts, scores, predicted_labels(self.reader, scores, limit))
+        return summary, *write_results(frame, self.folder, table.name)
 
     def build(self, own: gr.Checkbox, threshold: gr.Slider) -> None:
         """Lay out the tab and connect it."""
@@ -196,20 +176,12 @@ class ManyTexts:
                 status = gr.HTML(
                     show.notice("The distribution appears here.", "hint"), elem_id="status", min_height=200
                 )
-        table = gr.Dataframe(
-            headers=["text", "emotions", "highest score"],
-            datatype="str",
-            type="pandas",
-            interactive=False,
-            wrap=True,
-            max_height=420,
-            column_widths=["48%", "28%", "24%"],
-            show_label=False,
-            elem_id="table",
-        )
+        review = ReviewPanel(self.reader, self.folder).build()
         with gr.Row():
-            as_csv = gr.DownloadButton("Download CSV", interactive=False, elem_id="csv")
-            as_parquet = gr.DownloadButton("Download Parquet", interactive=False, elem_id="parquet")
+            as_csv = gr.DownloadButton("All results as CSV", interactive=False, elem_id="csv", min_width=180)
+            as_parquet = gr.DownloadButton(
+                "All results as Parquet", interactive=False, elem_id="parquet", min_width=180
+            )
 
         private: dict[str, Any] = {"api_visibility": "private"}
         # Without gradio's own reading of the file, which would leave a copy on the disk.
@@ -219,7 +191,7 @@ class ManyTexts:
         run = go.click(
             self.run,
             [lines, held, column, own, threshold],
-            [status, table, as_csv, as_parquet, stop, go],
+            [status, review, as_csv, as_parquet, stop, go],
             show_progress_on=status,
             concurrency_limit=4,
             # With "once", a page whose run was cancelled ignores the next click for as long as it has not heard of it.

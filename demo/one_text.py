@@ -56,6 +56,7 @@ class Reading:
     text: str
     scores: np.ndarray
     milliseconds: float
+    tokens_read: int | None
     explanation: Explanation | None = None
 
 
@@ -98,7 +99,8 @@ class OneText:
         scores = self.reader.scores([text])[0]
         if visit.asked is not mine:
             return (gr.skip(),) * 3
-        visit.reading, visit.label = Reading(text, scores, 1000 * (time.perf_counter() - started)), None
+        milliseconds = 1000 * (time.perf_counter() - started)
+        visit.reading, visit.label = Reading(text, scores, milliseconds, self.reader.tokens_read(text)), None
         labels = [emotion.label for emotion in answer(self.reader, scores)]
         choice = gr.update(choices=labels, value=labels[0])
         return self.bars(visit, own, threshold, top_k), choice, gr.update(visible=True)
@@ -109,7 +111,7 @@ class OneText:
         if reading is None:
             return show.notice("The answer appears here.", "hint")
         emotions = answer(self.reader, reading.scores, None if own else threshold)
-        return show.bars(emotions, int(top_k), milliseconds=reading.milliseconds)
+        return show.bars(emotions, int(top_k), milliseconds=reading.milliseconds, tokens_read=reading.tokens_read)
 
     def explain(self, visit: Visit, label: str) -> tuple:
         """Words and parts for a label."""

@@ -62,7 +62,12 @@ class Reader:
         # The two columns that a model of pairs was trained on; older models have no such field.
         self.text_columns: list[str] | None = getattr(config, "text_columns", None)
         # As in config.json, since a model that was published with version 0.1.0 brings code to which they are dicts.
-        self.backbones: dict[str, str] = {one["name"]: one["model_id"] for one in config.to_dict()["backbones"]}
+        specs = config.to_dict()["backbones"]
+        self.backbones: dict[str, str] = {one["name"]: one["model_id"] for one in specs}
+        # Tokens that each reads of a text, unless one of them reads the rest of a longer text in windows.
+        windows = any(one.get("long_texts") == "windows" for one in specs)
+        self._limits: dict[str, int] = {} if windows else {one["name"]: one["max_length"] for one in specs}
+        self._encoder = classify.model.encoder
         places = config.label2id
 
         @on_gpu
@@ -89,6 +94,18 @@ class Reader:
                 self.scores(["Good morning!"])
         except LOAD_ERRORS as error:
             raise _not_loaded(source, error) from error
+
+    def tokens_read(self, text: str) -> int | None:
+        """How many tokens the backbones read of a text that is longer; None where one of them reads all of it."""
+        # A token is a byte at least, but for a few that every text gets.
+        if not self._limits or len(text.encode()) + 4 < min(self._limits.values()):
+            return None
+        return in_one_thread(self._measure, text)
+
+    def _measure(self, text: str) -> int | None:
+        counts = {name: len(self._encoder(name).tokenizer(text, verbose=False)["input_ids"]) for name in self._limits}
+        cut = all(counts[name] > limit for name, limit in self._limits.items())
+        return max(self._limits.values()) if cut else None
 
     def scores_without(self, part: str, text: str) -> np.ndarray:
         """Scores `(labels,)` of a text when one of `parts` is left out."""

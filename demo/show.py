@@ -42,7 +42,13 @@ def notice(message: str, kind: str = "refused") -> str:
     return render("notice", message=message, kind=kind)
 
 
-def bars(emotions: Sequence[Emotion], top_k: int, title: str = "", milliseconds: float | None = None) -> str:
+def bars(
+    emotions: Sequence[Emotion],
+    top_k: int,
+    title: str = "",
+    milliseconds: float | None = None,
+    tokens_read: int | None = None,
+) -> str:
     """Sorted bars with thresholds, under the labels that are predicted.
 
     Args:
@@ -50,6 +56,7 @@ def bars(emotions: Sequence[Emotion], top_k: int, title: str = "", milliseconds:
         top_k: How many bars; labels that are predicted have one in any case.
         title: Above the answer, where there are two.
         milliseconds: How long the reading took.
+        tokens_read: How many tokens of a text were read that is longer.
     """
     shown = [emotion for place, emotion in enumerate(emotions) if place < top_k or emotion.predicted]
     return render(
@@ -60,6 +67,7 @@ def bars(emotions: Sequence[Emotion], top_k: int, title: str = "", milliseconds:
         hidden=len(emotions) - len(shown),
         title=title,
         milliseconds=milliseconds,
+        tokens_read=tokens_read,
     )
 
 
@@ -102,10 +110,11 @@ def parts(explanation: Explanation, reader: Reader, label: str) -> str:
 
 
 def _name_of(reader: Reader, part: str) -> str:
-    """How a part is called in a sentence."""
+    """How a part is called in a sentence: a backbone by its model, or by its own name where two are of one model."""
     if part == "lexical":
         return "the TF-IDF branch"
-    return reader.backbones[part].rsplit("/", 1)[-1]
+    model = reader.backbones[part]
+    return part if list(reader.backbones.values()).count(model) > 1 else model.rsplit("/", 1)[-1]
 
 
 def distribution(reader: Reader, counts: np.ndarray, done: int, total: int, seconds: float | None = None) -> str:

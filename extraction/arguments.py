@@ -1,8 +1,13 @@
 """Which texts and labels, and which backbones: the part of the command line that concerns data."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import TypeVar
 
+from transformers import HfArgumentParser
+
+from common.command import check_flags, program
+from common.recipes import DEFAULT_RECIPE, Recipe, find_recipe
 from fusion_model.backbones import Backbone
 
 from .reading import LoadedData
@@ -81,6 +86,52 @@ class DataArguments:
             seed=self.split_seed,
             **{name: getattr(self, name) for name in alike},
         )
+
+
+@dataclass
+class FeatureArguments:
+    """Which features, and where they are computed; the names are those of train.py."""
+
+    recipe: str = field(default=DEFAULT_RECIPE, metadata={"help": "Name or path of a recipe."})
+    backbone: list[str] = field(
+        default_factory=list,
+        metadata={"help": "NAME=ID_OR_FOLDER, or a .gguf file: read the recipe's backbone NAME from there instead."},
+    )
+    use_cpu: bool = field(default=False, metadata={"help": "Do not use a GPU, even if there is one."})
+
+
+Own = TypeVar("Own", bound=FeatureArguments)
+
+
+def parse(argv: list[str], kind: type[Own], command: str, description: str) -> tuple[DataArguments, Own, Recipe]:
+    """Read a command line over a recipe.
+
+    Args:
+        argv: Arguments without the program's name.
+        kind: The command's arguments.
+        command: How it is called, such as `python -m labels.audit`.
+        description: One sentence for `--help`.
+
+    Returns:
+        The arguments of the data, those of the command, and the recipe with its backbones replaced as asked.
+
+    Raises:
+        ValueError: the recipe or a backbone is not understood.
+        SystemExit: a flag is wrong; what is right is printed.
+    """
+    recipe, replacements = find_recipe(argv)
+    parser = HfArgumentParser(
+        [DataArguments, kind],  # type: ignore[list-item]
+        description=description,
+        prog=program(command),
+        allow_abbrev=False,
+    )
+    known = {f.name for cls in (DataArguments, kind) for f in fields(cls)}
+    parser.set_defaults(**{key: value for key, value in recipe.defaults.items() if key in known}, recipe=recipe.name)
+    check_flags(parser, argv)
+    data, own = parser.parse_args_into_dataclasses(argv)
+    recipe.backbones = replace_backbones(recipe.backbones, replacements)
+    return data, own, recipe
 
 
 def replace_backbones(backbones: list[Backbone], replacements: list[str]) -> list[Backbone]:

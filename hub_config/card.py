@@ -49,6 +49,8 @@ INDEXED = {
     "calibration_error": ("calibration_error", "Calibration error"),
     "loss": ("loss", "Loss"),
 }
+# How a part of a model is called that is no backbone, and has another name in metrics.json.
+PART_NAMES = {"lexical": "TF-IDF branch"}
 METRIC_NAMES = {"macro_f1": "Macro F1", "micro_f1": "Micro F1", "weighted_f1": "Weighted F1", "accuracy": "Accuracy"}
 
 
@@ -83,6 +85,21 @@ def example(config: FusionConfig) -> str:
     if config.text_columns:
         return '{"text": "I took the job.", "text_pair": "You did what?! I am so proud of you!"}'
     return '"You did what?! I am so proud of you!"'
+
+
+def cut_texts(config: FusionConfig, counts: dict[str, dict[str, int]]) -> dict[str, dict]:
+    """Of each backbone that read a part of some texts only, how many `tokens` it reads, and the number of `texts`.
+
+    Args:
+        config: The model's configuration.
+        counts: Split -> backbone's name -> number of texts, as metrics.json has them.
+    """
+    found = {}
+    for one in config.backbones:
+        texts = {split: by_name[one.name] for split, by_name in counts.items() if by_name.get(one.name)}
+        if texts:
+            found[one.name] = {"tokens": one.max_length, "texts": texts}
+    return found
 
 
 def spread(figure: dict[str, float], digits: int, runs: int) -> str:
@@ -168,6 +185,9 @@ def write_card(folder: Path, config: FusionConfig, report: dict, recipe: Recipe)
         report=report,
         recipe=recipe,
         split=split,
+        behaviour=report.get("behaviour"),
+        cut=cut_texts(config, report.get("cut_texts") or {}),
+        part_names=PART_NAMES,
         runs=len(report["runs"]),
         frozen=[backbone for backbone in specs if not backbone.tuned],
         tuned=[backbone for backbone in specs if backbone.tuned],

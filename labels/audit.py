@@ -12,7 +12,9 @@ from pathlib import Path
 
 import torch
 
-from .arguments import CommonArguments, parse, run_command
+from extraction.arguments import parse
+
+from .arguments import CommonArguments, run_command
 from .material import gather
 
 TABLE, PAGE = "labels.csv", "index.html"

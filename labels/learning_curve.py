@@ -14,10 +14,11 @@ from scipy.special import expit, softmax
 from sklearn.metrics import f1_score
 
 from common.atomic import write_json
+from extraction.arguments import parse
 from extraction.reading import LoadedData
 from training.thresholds import fit_shrunk
 
-from .arguments import CommonArguments, parse, run_command
+from .arguments import CommonArguments, run_command
 from .cross_validation import fit_predict, folds, shares
 from .groups import find_groups
 from .html import Plot, Table, render

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-DATA = (".yaml", ".jsonl", ".jinja", ".html", ".css", "card_template.md")
+DATA = (".yaml", ".jsonl", ".csv", ".jinja", ".html", ".css", "card_template.md")
 COMMANDS = ["fusion-train", "fusion-extract", "fusion-label", "fusion-publish", "fusion-export", "fusion-app"]
 
 

@@ -16,6 +16,7 @@ from transformers import AutoModel, AutoTokenizer, pipeline
 
 import label
 import train
+from demo.answers import predicted_labels
 from demo.downloads import results_frame
 from demo.many_texts import in_chunks
 from demo.reader import Reader
@@ -203,7 +204,7 @@ def test_an_upload_with_both_columns_gets_the_same_scores_and_both_are_in_the_do
     assert done == 6
     assert np.allclose(scores[:5], expected, atol=1e-5)
     assert np.isnan(scores[5]).all()
-    frame = results_frame(reader, texts, scores, None)
+    frame = results_frame(reader, texts, scores, predicted_labels(reader, scores))
     assert list(zip(frame["text"], frame["text_pair"], strict=True)) == [*PAIRS, ("", "alone")]
     with pytest.raises(ValueError, match=r"'hypotesis'.*Did you mean 'hypothesis'"):
         texts_of(table, "premise,hypotesis")

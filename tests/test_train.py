@@ -175,6 +175,9 @@ def test_the_llmembed_recipe_runs_with_stand_ins_over_several_seeds(tmp_path, ca
     assert report["test"]["accuracy"]["std"] >= 0
     model = AutoModel.from_pretrained(out, trust_remote_code=True)
     assert model.config.num_slots == 7
+    passed = report["behaviour"]["kinds"]["all"]
+    assert passed["pairs"] == 150
+    assert f"| **all** | {passed['passed']} of 150 |" in (out / "README.md").read_text(encoding="utf-8")
     assert len(model.predict(TEXTS)) == len(TEXTS)
 
 

@@ -1,9 +1,6 @@
-"""What was measured is what is served: a written model is loaded afresh and scores raw texts as training did."""
-
-from pathlib import Path
+"""What was measured is what is served: a written model that was loaded afresh scores raw texts as training did."""
 
 import numpy as np
-import torch
 from datasets import Dataset
 
 from extraction.splits import texts_of
@@ -23,14 +20,13 @@ class ParityError(ValueError):
     """A written model gives other scores than those that its metrics were taken of."""
 
 
-def check_parity(folder: Path, split: Dataset, logits: np.ndarray, device: torch.device) -> dict:
-    """Load a model folder, score raw texts with it, and compare.
+def check_parity(model: FusionForSequenceClassification, split: Dataset, logits: np.ndarray) -> dict:
+    """Score raw texts with a model that was loaded from its folder, and compare.
 
     Args:
-        folder: What `write_model` wrote.
+        model: From what `write_model` wrote, on the device where its features were computed.
         split: The validation split, with the column `text`.
         logits: Behind its metrics, before the temperature, `(rows, num_labels)`.
-        device: Where its features were computed.
 
     Returns:
         `texts`, `max_difference` of their logits before the temperature, and `tolerance`.
@@ -38,18 +34,17 @@ def check_parity(folder: Path, split: Dataset, logits: np.ndarray, device: torch
     Raises:
         ParityError: the difference is above the tolerance.
     """
-    model = FusionForSequenceClassification.from_pretrained(folder).to(device)
     rows = np.unique(np.linspace(0, len(split) - 1, min(PARITY_TEXTS, len(split))).astype(int))
     served = model.logits(texts_of(split.select(rows))).numpy() * model.config.temperature
     difference = float(np.abs(served - logits[rows]).max())
-    tolerances = TOLERANCES["cpu" if device.type == "cpu" else "cuda"]
+    tolerances = TOLERANCES["cpu" if model.device.type == "cpu" else "cuda"]
     tolerance = max(
         (tolerances[one.resolved_dtype or "float32"] for one in model.config.backbones), default=tolerances["float32"]
     )
     if not difference <= tolerance:
         raise ParityError(
-            f"The model in {folder} was loaded again, and its logits of {len(rows)} validation texts differ by up to "
-            f"{difference:.3g} from those that its metrics were taken of (at most {tolerance:g} is expected). `python "
+            f"The model in {model.name_or_path} was loaded again, and its logits of {len(rows)} validation texts "
+            f"differ by up to {difference:.3g} from those of its metrics (at most {tolerance:g} is expected). `python "
             "-m fusion_model.explain_score` shows where a score comes from; train again with an empty --cache_dir."
         )
     return {"texts": len(rows), "max_difference": difference, "tolerance": tolerance}

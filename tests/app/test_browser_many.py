@@ -2,12 +2,17 @@
 
 import time
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import logit
+
+from tables.formulas import harmless
 
 pytest.importorskip("playwright.sync_api")
 from tests.app.pages import expect, open_many, settle, tab_to, upload
 from tests.tables.files import xlsx
+from training.arguments import parse
 
 pytestmark = pytest.mark.browser
 
@@ -75,6 +80,73 @@ def test_a_csv_is_uploaded_watched_cancelled_and_another_one_downloaded(page, tm
     with page.expect_download() as download:
         page.locator("#parquet").click()
     assert pd.read_parquet(download.value.path())["text"].tolist() == texts
+
+
+def test_labels_are_put_right_with_the_keyboard_least_sure_first_and_train_reads_the_saved_rows(page, reader, tmp_path):
+    texts = [f"{beginning} {number}" for number in range(4) for beginning in ("=1+1", "I love it!", "I am scared.")]
+    open_many(page)
+    page.locator("#lines textarea").fill("\n".join(texts))
+    page.locator("#read-many").click()
+    settle(page, "#reviewed .reviewed", "#order", "#save")
+    tab_to(page, "#order input[value='Least sure first']")
+    page.keyboard.press("Space")
+    scores = reader.scores(texts)
+    limits = np.array(reader.thresholds)
+    order = np.abs(logit(scores) - logit(limits)).min(axis=1).argsort(kind="stable").tolist()
+    expect(page.locator("#reviewed .reviewed")).to_have_text(texts[order[0]])
+    expected = {
+        text: {reader.labels[i] for i in np.flatnonzero(row >= limits)} for text, row in zip(texts, scores, strict=True)
+    }
+
+    # A label more for the first row.
+    added = next(label for label in reader.labels if label not in expected[texts[order[0]]])
+    expected[texts[order[0]]].add(added)
+    tab_to(page, "#right-labels input")
+    page.keyboard.type(added)
+    page.keyboard.press("Enter")
+    tab_to(page, "#save")
+    page.keyboard.press("Enter")
+    expect(page.locator("#saved")).to_contain_text("1 corrected, 0 confirmed")
+    # The button keeps the focus; the others are confirmed, all but one.
+    for done, row in enumerate(order[1:-1], start=1):
+        expect(page.locator("#reviewed .reviewed")).to_have_text(texts[row])
+        page.keyboard.press("Enter")
+        expect(page.locator("#saved")).to_contain_text(f"1 corrected, {done} confirmed")
+    del expected[texts[order[-1]]]
+
+    for kind in ("csv", "parquet"):
+        with page.expect_download() as download:
+            page.locator(f"#labelled-{kind}").click()
+        file = tmp_path / f"saved.{kind}"
+        download.value.save_as(file)
+        data = parse(["--dataset", str(file)]).data.load()
+        names = data["train"].features["labels"].feature.names
+        found = {row["text"]: {names[i] for i in row["labels"]} for split in data.values() for row in split}
+        assert found == {harmless(text) if kind == "csv" else text: names for text, names in expected.items()}
+
+
+def test_a_row_of_the_table_is_chosen_with_the_mouse_or_with_arrows_and_enter_whatever_it_is_sorted_by(page):
+    open_many(page)
+    page.locator("#lines textarea").fill("I love it!\nI am scared.\nWhy?")
+    page.locator("#read-many").click()
+    settle(page, "#reviewed .reviewed", "#table [data-testid=cell-1-1]", "#save")
+    page.locator("#table [data-testid=cell-1-1]").click()
+    expect(page.locator("#reviewed")).to_contain_text("I am scared.")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator("#reviewed")).to_contain_text("Why?")
+    page.locator("#save").click()
+    expect(page.locator("#table [data-testid=cell-2-4]")).to_have_text("confirmed")
+    page.locator("#table [data-testid=header-0]").hover()
+    page.locator("#table [data-testid=header-0] .cell-menu-button").click()
+    page.get_by_role("menuitem", name="Sort descending").click()
+    first = page.locator("#table [role=gridcell][aria-rowindex='2']")
+    expect(first.nth(0)).to_have_text("3")
+    first.nth(1).click()
+    expect(page.locator("#reviewed .mark")).to_have_text("confirmed")
+    page.locator("#undo").click()
+    expect(page.locator("#reviewed .mark")).to_have_count(0)
+    expect(page.locator("#labelled-csv")).to_be_disabled()
 
 
 def test_a_file_without_a_header_gets_the_names_that_were_typed_before(page, tmp_path):

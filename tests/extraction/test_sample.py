@@ -253,7 +253,7 @@ def test_common_words_are_those_in_one_text_of_200():
 
 
 def test_no_text_is_one_of_the_behavioural_tests_or_nearly_so():
-    with (FOLDER.parents[1] / "benchmarks" / "behaviour.csv").open(encoding="utf-8", newline="") as file:
+    with (FOLDER.parents[1] / "training" / "behaviour.csv").open(encoding="utf-8", newline="") as file:
         pairs = [(row["first"], row["second"]) for row in csv.DictReader(file)]
     tests = {text for pair in pairs for text in pair}
     texts = all_texts()

@@ -39,7 +39,12 @@ def make_config(
 
 
 def make_report(
-    multi_label: bool = True, test: bool = True, seeds: int = 1, dataset: str = "sample", names: list[str] = NAMES
+    multi_label: bool = True,
+    test: bool = True,
+    seeds: int = 1,
+    dataset: str = "sample",
+    names: list[str] = NAMES,
+    **more: dict | None,
 ) -> dict:
     threshold = {"threshold": 0.25 if multi_label else None}
     figures = {"f1": 0.5, "precision": 0.4, "recall": 0.6, "support": 12, **threshold}
@@ -59,6 +64,7 @@ def make_report(
         "runs": [{"seed": 42 + n, "validation": validation, "test": run if test else None} for n in range(seeds)],
         "validation": summarise([validation] * seeds),
         "test": summarise([run if test else None] * seeds),
+        **more,
     }
 
 
@@ -126,6 +132,33 @@ def test_the_front_matter_is_what_the_hubs_client_expects(tmp_path, case):
     assert card.data.to_dict()["model-index"][0]["name"] == "my_model"
 
 
+def test_behavioural_tests_have_a_table_by_kind_where_the_model_has_their_labels(tmp_path):
+    kinds = {"negation": {"pairs": 15, "passed": 8}, "who feels it": {"pairs": 15, "passed": 6}}
+    kinds["all"] = {"pairs": 30, "passed": 14}
+    behaviour = {"factor": 2.0, "kinds": kinds}
+    one, several = (write(tmp_path, behaviour=behaviour, seeds=seeds) for seeds in (1, 5))
+    assert tables(one)[-1] == [
+        ["kind", "passed"], ["negation", "8 of 15"], ["who feels it", "6 of 15"], ["**all**", "14 of 30"]
+    ]  # fmt: skip
+    assert "by a factor of 2 or more" in one
+    assert "saved seed" in several
+    assert "\n\n\n" not in one.split("---\n", 2)[2]
+    assert "Behavioural" not in write(tmp_path) + write(tmp_path, behaviour=None)
+
+
+def test_texts_that_were_cut_and_weights_of_parts_are_told_where_there_are_any(tmp_path):
+    weights = {"heads": 1.0, "tuned": 4.628, "lexical": 1.932}
+    cut = {"train": {"minilm": 1234, "tuned": 0}, "validation": {"minilm": 0, "tuned": 0}, "test": {"minilm": 7}}
+    config = make_config(backbones=({**BACKBONE, "max_length": 64}, TUNED), lexical_terms=12, lexical_bytes=99)
+    text = write(tmp_path, config, weights=weights, cut_texts=cut)
+    assert "fitted on validation: heads 1.00, tuned 4.63, TF-IDF branch 1.93." in text
+    assert "`minilm` read only the first 64 tokens of 1,234 train, 7 test texts." in text
+    assert "`tuned`" not in text
+    plain = write(tmp_path, config, weights=None, cut_texts={"train": {"minilm": 0, "tuned": 0}})
+    assert "read only" not in plain
+    assert "weights" not in plain.lower()
+
+
 def test_without_a_test_split_the_card_says_that_its_figures_are_optimistic(tmp_path):
     text = write(tmp_path, test=False)
     assert "## Results on validation" in text
@@ -179,11 +212,11 @@ def test_a_tuned_backbone_is_not_called_frozen(tmp_path):
         tmp_path, make_config(backbones=(BACKBONE, TUNED), lexical_terms=12_345, lexical_bytes=99_999, num_members=2)
     )
     assert "and an ensemble of 2 trained heads" in text
-    assert "A language model that was fine-tuned end to end; the logits of all parts are added." in text
+    assert "A language model that was fine-tuned; the logits of all parts are added." in text
     assert "12,345 words" in text
-    assert [row[1] for row in tables(text)[0]] == ["training", "frozen", "fine-tuned"]
+    assert [row[2] for row in tables(text)[0]] == ["training", "frozen", "fine-tuned"]
     alone = write(tmp_path, make_config(backbones=(TUNED,)))
-    assert "A language model that was fine-tuned end to end.\n" in alone
+    assert "A language model that was fine-tuned.\n" in alone
     assert "frozen" not in alone
 
 
@@ -197,10 +230,10 @@ def test_a_backbone_from_a_folder_is_no_base_model(tmp_path):
 @pytest.mark.parametrize(
     ("dataset", "listed", "sentence"),
     [
-        ("go_emotions", ["google-research-datasets/go_emotions"], "Its licence is cc-by-4.0."),
+        ("go_emotions", ["google-research-datasets/go_emotions"], "The dataset's licence is cc-by-4.0."),
         ("someone/feelings", ["someone/feelings"], "state it before you publish"),
         ("feelings.csv", None, "state it before you publish"),
-        ("sample", None, "Its licence is apache-2.0."),
+        ("sample", None, "The dataset's licence is apache-2.0."),
     ],
 )
 def test_the_data_set_is_named_with_its_licence_where_that_is_known(tmp_path, dataset, listed, sentence):

@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-import torch
 from datasets import Dataset
 from safetensors.torch import load_file, save_file
 
@@ -14,7 +13,6 @@ from tests.standins import standin
 from training.folder import write_model
 from training.parity import PARITY_TEXTS, TOLERANCES, ParityError, check_parity
 
-CPU = torch.device("cpu")
 TEXTS = [f"this is text {number}{' and more' * (number % 5)}" for number in range(2 * PARITY_TEXTS)]
 
 
@@ -25,34 +23,35 @@ def written(tmp_path_factory):
     config = FusionConfig(backbones=[read], linear_skip=True, hidden_sizes=[8], temperature=1.7, num_labels=3)
     model = FusionForSequenceClassification(config).eval()
     write_model(model, folder / "model", bundle_backbones=True)
-    return folder / "model", model.logits(TEXTS).numpy() * 1.7
+    served = FusionForSequenceClassification.from_pretrained(folder / "model")
+    return served, model.logits(TEXTS).numpy() * 1.7
 
 
 def test_a_folder_that_scores_as_it_was_measured_says_by_how_much_it_differs(written):
-    folder, logits = written
-    found = check_parity(folder, Dataset.from_dict({"text": TEXTS}), logits, CPU)
+    served, logits = written
+    found = check_parity(served, Dataset.from_dict({"text": TEXTS}), logits)
     assert found["texts"] == PARITY_TEXTS
     assert found["max_difference"] <= 1e-5 < found["tolerance"]
 
 
 def test_a_folder_that_scores_otherwise_is_refused_with_the_difference(written):
-    folder, logits = written
+    served, logits = written
     with pytest.raises(ParityError, match=r"differ by up to 0.5.*at most 0.001 is expected"):
-        check_parity(folder, Dataset.from_dict({"text": TEXTS}), logits + 0.5, CPU)
+        check_parity(served, Dataset.from_dict({"text": TEXTS}), logits + 0.5)
 
 
 def test_scores_that_are_no_numbers_are_refused(written):
-    folder, logits = written
+    served, logits = written
     with pytest.raises(ParityError, match="differ by up to nan"):
-        check_parity(folder, Dataset.from_dict({"text": TEXTS}), np.full_like(logits, np.nan), CPU)
+        check_parity(served, Dataset.from_dict({"text": TEXTS}), np.full_like(logits, np.nan))
 
 
 def test_texts_are_taken_from_all_over_the_split_and_compared_with_their_own_logits(written):
-    folder, logits = written
+    served, logits = written
     wrong = logits.copy()
     wrong[-1, 0] += 1
     with pytest.raises(ParityError, match="differ by up to 1 "):
-        check_parity(folder, Dataset.from_dict({"text": TEXTS}), wrong, CPU)
+        check_parity(served, Dataset.from_dict({"text": TEXTS}), wrong)
 
 
 @pytest.fixture
