@@ -1,4 +1,4 @@
-"""A cheap model labels what it is sure of and the large one the rest, from a margin that is chosen on labelled texts."""
+"""A cheap model labels what it is sure of, the large one the rest, from a margin that is chosen on labelled texts."""
 
 import json
 import math
@@ -165,7 +165,7 @@ def test_models_that_have_changed_since_need_a_margin_of_their_own(
     with pytest.raises(ValueError, match=rf"--{changed} has changed") as refusal:
         read_cascade(file, find_model(str(model_folder)))
     command = str(refusal.value).partition("python -m labelling.cascade ")[2].partition("`")[0]
-    choose_margin(command.replace("DATA", str(dataset)).split() + ["--max_loss", "1", "--output", str(file)])
+    choose_margin([*command.replace("DATA", str(dataset)).split(), "--max_loss", "1", "--output", str(file)])
     assert read_cascade(file, find_model(str(model_folder))).cheap == find_model(str(words_folder))
 
 
