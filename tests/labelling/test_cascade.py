@@ -36,7 +36,7 @@ def write_words(folder, labels=LABELS):
     )
     model = FusionForSequenceClassification(config).eval()
     model.lexical.load_state_dict(lexical.state_dict())
-    write_model(model, folder)
+    write_model(model, folder, bundle_backbones=False)
     return folder
 
 
