@@ -95,8 +95,8 @@ class Material:
     def curve(self, rows: np.ndarray | slice = slice(None)) -> list[Point]:
         """Points from a cheap model that labels nothing to one that labels everything."""
         ordered = np.sort(self.margin[rows])[::-1]
-        cuts = [np.inf, *(ordered[max(round(share * len(ordered)), 1) - 1] for share in SHARES[1:])]
-        return [self.at(float(margin), rows) for margin in cuts]
+        cuts = {np.inf, *(ordered[max(round(share * len(ordered)), 1) - 1] for share in SHARES[1:])}
+        return [self.at(float(margin), rows) for margin in sorted(cuts, reverse=True)]
 
 
 def choose(curve: list[Point], max_loss: float) -> Point:
@@ -125,14 +125,19 @@ def gather(arguments: CascadeArguments, data_arguments: DataArguments, facts: li
     """
     data = data_arguments.load()
     names, split = facts[0].labels, data["validation"]
-    for what, others in ((f"--cheap {arguments.cheap}", facts[1].labels), ("the data", label_names(data))):
-        if others != names:
+    own = label_names(data)
+    # The data may have them in another order, the two models' scores may not.
+    for what, agree, others in (
+        (f"--cheap {arguments.cheap}", facts[1].labels == names, facts[1].labels),
+        ("the data", sorted(own) == sorted(names), own),
+    ):
+        if not agree:
             differing = sorted({*names} ^ {*others})[:3] or "their order"
             raise ValueError(
-                f"The labels of {what} are not those of --model {arguments.model} ({differing} differ). A cascade takes"
-                " two models of the labels of --dataset: train the cheap one on it, as by `train.py --recipe words`."
+                f"The labels of {what} are not those of --model {arguments.model}, as to {differing}. A cascade takes "
+                "two models of the labels of --dataset: train the cheap one on it, as by `train.py --recipe words`."
             )
-    texts, targets = texts_of(split), label_matrix(split, len(names))
+    texts, targets = texts_of(split), label_matrix(split, len(names))[:, [own.index(name) for name in names]]
     counts = targets.sum(axis=0).astype(int).tolist()
     predicted, seconds, margin = [], [], np.empty(0)
     for one in facts:  # the cheap one last

@@ -21,7 +21,7 @@ from training.folder import write_model
 from training.tfidf import fit_tfidf
 
 
-def write_words(folder, labels=LABELS):
+def write_words(folder, labels=LABELS, thresholds=(0.5, 0.4, 0.3)):
     """A model of words alone, which knows the texts and nothing of their numbers."""
     targets = np.eye(3)[[0, 1, 2, 0, 1]]
     lexical = fit_tfidf(TEXTS * 3, np.tile(targets, (3, 1)), 3, c=5.0)
@@ -30,7 +30,7 @@ def write_words(folder, labels=LABELS):
         problem_type="multi_label_classification",
         id2label=dict(enumerate(labels)),
         label2id={name: number for number, name in enumerate(labels)},
-        thresholds=[0.5, 0.4, 0.3],
+        thresholds=list(thresholds),
         lexical_terms=len(lexical.idf),
         lexical_bytes=len(lexical.vocabulary),
     )
@@ -51,12 +51,12 @@ def words(words_folder):
 
 
 @pytest.fixture(scope="module")
-def dataset(tmp_path_factory, model):
-    """Labelled by the large model, which so has a macro-F1 of 1 where it predicts labels at all."""
+def dataset(tmp_path_factory, words):
+    """Texts with the labels that the model of words predicts, so that it makes hardly a mistake."""
     texts = [f"{TEXTS[number % 5]} {' '.join(TEXTS[number % 3].split()[:2])} {number}" for number in range(200)]
-    ranked = model.predict(texts, top_k=1, threshold=None)
-    rows = [{"text": text, "labels": [row[0]["label"]]} for text, row in zip(texts, ranked, strict=True)]
-    rows += [{"text": text, "labels": LABELS[:2]} for text in TEXTS]
+    found = zip(texts, words.predict(texts), strict=True)
+    rows = [{"text": text, "labels": [entry["label"] for entry in row]} for text, row in found if row]
+    rows += [{"text": f"two at once {number}", "labels": LABELS[:2]} for number in range(5)]
     file = tmp_path_factory.mktemp("data") / "data.jsonl"
     file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     return file
@@ -235,14 +235,16 @@ def test_the_command_writes_the_curve_and_label_py_reads_its_margin(
     assert pq.read_schema(tmp_path / "out" / "part-000000.parquet").names == ["id", "labels", "scores", "deferred"]
 
 
-def test_a_cheap_model_of_no_use_or_of_other_labels_is_refused(tmp_path, dataset, model_folder, words_folder):
+def test_a_cheap_model_of_no_use_or_of_other_labels_is_refused(tmp_path, dataset, words_folder):
     file = tmp_path / "cascade.json"
-    given = ["--model", model_folder, "--cheap", words_folder, "--dataset", dataset, "--output", file]
+    wrong = write_words(tmp_path / "wrong", thresholds=[1e-9] * 3)  # predicts all labels of all texts
+    given = ["--model", words_folder, "--cheap", wrong, "--dataset", dataset, "--output", file]
     given = [str(flag) for flag in given]
     with pytest.raises(ValueError, match=r"No text can be left.*larger --max_loss"):
-        choose_margin([*given, "--max_loss", "0"])
+        choose_margin(given)
     assert not file.exists()
     choose_margin([*given, "--max_loss", "1"])
+    assert json.loads(file.read_text())["curve"][-1]["loss"] > 0.1
     given[3] = str(write_words(tmp_path / "other", ["joy", "anger", "awe"]))
     with pytest.raises(ValueError, match=r"--cheap .*other.*'awe', 'fear'"):
         choose_margin(given)
