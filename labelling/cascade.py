@@ -24,10 +24,9 @@ from extraction.arguments import DataArguments
 from extraction.splits import is_multi_label, label_matrix, label_names, texts_of
 from fusion_model import FusionForSequenceClassification
 from fusion_model.predictions import probabilities, rank
-from fusion_model.texts import joined
 from training.thresholds import macro_f1
 
-from .deferral import COMMAND, margins
+from .deferral import COMMAND, margins, work_of
 from .model import ModelFacts, find_model
 
 # Shares of the texts that the cheap model labels, of which one is chosen; those that are shown; halvings.
@@ -55,7 +54,7 @@ class Point:
         share: Of the texts that the cheap model labels, 0 to 1.
         macro_f1: Of the two models together.
         loss: By how much that is less than the large model's alone.
-        speed_up: Expected, beside the large model alone; a model's time is taken to grow with the characters.
+        speed_up: Expected, beside the large model alone; a model's time is taken to grow with the work.
     """
 
     margin: float
@@ -73,14 +72,14 @@ class Material:
         targets: 0/1 `(rows, num_labels)`.
         predicted: By the large model, then the cheap one, booleans `(2, rows, num_labels)`.
         margin: Of the cheap one, `(rows,)`.
-        characters: Of each text, `(rows,)`.
+        work: Of each text, see `labelling.deferral.work_of`, `(rows,)`.
         seconds: That the large model, then the cheap one, took for all texts.
     """
 
     targets: np.ndarray
     predicted: np.ndarray
     margin: np.ndarray
-    characters: np.ndarray
+    work: np.ndarray
     seconds: tuple[float, float]
 
     def at(self, margin: float, rows: np.ndarray | slice = slice(None)) -> Point:
@@ -88,7 +87,7 @@ class Material:
         sure = self.margin[rows] >= margin
         large, cheap = self.predicted[:, rows]
         scores = [macro_f1(self.targets[rows], one) for one in (large, np.where(sure[:, None], cheap, large))]
-        read = self.characters[rows][~sure].sum() / max(self.characters[rows].sum(), 1)
+        read = self.work[rows][~sure].sum() / self.work[rows].sum()
         speed_up = self.seconds[0] / (self.seconds[1] + read * self.seconds[0])
         return Point(margin, float(sure.mean()), scores[1], scores[0] - scores[1], float(speed_up))
 
@@ -154,9 +153,8 @@ def gather(arguments: CascadeArguments, data_arguments: DataArguments, facts: li
         seconds.append(time.perf_counter() - started)
         ranked = [rank(row, model.config, "predicted") for row in probabilities(logits, several)]
         predicted.append(np.array([[name in {entry["label"] for entry in row} for name in names] for row in ranked]))
-        margin = margins(logits, model.config, counts)
-    characters = np.array([len(joined(text)) for text in texts])
-    return Material(targets, np.array(predicted), margin, characters, (seconds[0], seconds[1])), counts
+        margin = margins(texts, logits, model.config, counts)
+    return Material(targets, np.array(predicted), margin, work_of(texts), (seconds[0], seconds[1])), counts
 
 
 def show(curve: list[Point], chosen: Point) -> None:

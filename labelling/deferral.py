@@ -1,6 +1,7 @@
 """Which texts a cheap model labels by itself, and which it defers to the large one: its margin decides."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ from scipy.special import expit, logit
 
 from fusion_model.file_modes import check_readable
 from fusion_model.predictions import LabelConfig
+from fusion_model.texts import Text, joined
 
 from .model import ModelFacts, find_model
 
 COMMAND = "python -m labelling.cascade"
+# Characters of about 128 tokens, at which most backbones cut a text, and of the two special tokens that each has.
+MOST_CHARACTERS, OWN_CHARACTERS = 512, 8
 
 
 @dataclass(frozen=True)
@@ -36,19 +40,27 @@ class Cascade:
         return {**facts, "margin": self.margin, "label_counts": self.label_counts}
 
 
-def margins(logits: np.ndarray, config: LabelConfig, label_counts: list[int]) -> np.ndarray:
-    """How sure a model is of its predicted labels, where a mistake on a rare label weighs as much as macro-F1 has it.
+def work_of(texts: Sequence[Text]) -> np.ndarray:
+    """About how much a backbone has to read, in characters `(rows,)`: no more than it takes, and signs of its own."""
+    return np.array([min(len(joined(text)), MOST_CHARACTERS) + OWN_CHARACTERS for text in texts], np.float64)
+
+
+def margins(texts: Sequence[Text], logits: np.ndarray, config: LabelConfig, label_counts: list[int]) -> np.ndarray:
+    """How well the time is saved that the large model would need for a text: the larger, the better.
 
     A label's distance is the change of its log-odds that would change the prediction: to its threshold, or, where a
-    text has one label, to the best of the others. `-ln(sum(sigmoid(-2 * distance) / count))` over the labels.
+    text has one label, to the best of the others. The sum of `sigmoid(-2 * distance) / count` over the labels stands
+    for what mistakes would cost macro-F1, which a rare label's cost more. The margin is the logarithm of the text's
+    work, see `work_of`, over that sum.
 
     Args:
-        logits: Of the texts, over the temperature, `(rows, num_labels)`.
-        config: The model's, with its thresholds.
+        texts: Any number.
+        logits: What the cheap model says of them, over the temperature, `(rows, num_labels)`.
+        config: The cheap model's, with its thresholds.
         label_counts: How often each label occurs in labelled texts; 0 counts as 1.
 
     Returns:
-        Float64 `(rows,)`; the larger, the surer.
+        Float64 `(rows,)`.
     """
     logits = logits.astype(np.float64)
     if config.problem_type == "multi_label_classification":
@@ -57,7 +69,7 @@ def margins(logits: np.ndarray, config: LabelConfig, label_counts: list[int]) ->
         second, best = np.sort(logits, axis=1)[:, -2:].T[:, :, None]
         bounds = np.where(logits < best, best, second)
     costs = expit(-2 * np.abs(logits - bounds)) / np.maximum(label_counts, 1)
-    return -np.log(np.maximum(costs.sum(axis=1), np.finfo(np.float64).tiny))
+    return np.log(work_of(texts)) - np.log(np.maximum(costs.sum(axis=1), np.finfo(np.float64).tiny))
 
 
 def read_cascade(file: Path, model: ModelFacts) -> Cascade:
@@ -88,4 +100,4 @@ def read_cascade(file: Path, model: ModelFacts) -> Cascade:
     return Cascade(cheap, margin, label_counts)
 
 
-__all__ = ["COMMAND", "Cascade", "margins", "read_cascade"]
+__all__ = ["COMMAND", "Cascade", "margins", "read_cascade", "work_of"]

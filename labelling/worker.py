@@ -145,7 +145,7 @@ class PartLabeller:
             found, scores = self.predicted(self.model, self.model.logits(texts).numpy())
         else:
             logits = self.cheap.logits(texts).numpy()
-            deferred = margins(logits, self.cheap.config, cascade.label_counts) < cascade.margin
+            deferred = margins(texts, logits, self.cheap.config, cascade.label_counts) < cascade.margin
             found, scores = self.predicted(self.cheap, logits)
             rows = np.flatnonzero(deferred)
             read, scores[rows] = self.predicted(self.model, self.model.logits([texts[row] for row in rows]).numpy())

@@ -68,7 +68,7 @@ def cascade_file(tmp_path, model_folder, words_folder, words):
 
     def write(margin=None):
         texts = [f"{text} {number}" for number, text in enumerate(TEXTS)]
-        found = margins(words.logits(texts).numpy(), words.config, [5, 3, 1])
+        found = margins(texts, words.logits(texts).numpy(), words.config, [5, 3, 1])
         content = {
             "model": find_model(str(model_folder)).describe(),
             "cheap": find_model(str(words_folder)).describe(),
@@ -87,26 +87,28 @@ def arguments(corpus, model_folder, out, *more):
     return [str(flag) for flag in flags]
 
 
-def test_a_margin_is_the_distance_in_log_odds_and_smaller_for_a_rare_label():
+def test_a_margin_is_the_distance_in_log_odds_and_smaller_for_a_rare_label_and_a_short_text():
     config = SimpleNamespace(problem_type="multi_label_classification", thresholds=[0.5, 0.2])
-    logits, counts = np.array([[1.0, -3.0], [-0.5, 2.0]], np.float32), [10, 2]
+    texts, logits, counts = ["a" * 12, ("a" * 40, "b" * 900)], np.array([[1.0, -3.0], [-0.5, 2.0]], np.float32), [10, 2]
     at = [0.0, math.log(0.2 / 0.8)]
     expected = [
-        -math.log(sum(1 / (1 + math.exp(2 * abs(x - t))) / n for x, t, n in zip(row, at, counts, strict=True)))
-        for row in logits.tolist()
+        math.log(work / sum(1 / (1 + math.exp(2 * abs(x - t))) / n for x, t, n in zip(row, at, counts, strict=True)))
+        for work, row in zip((20, 520), logits.tolist(), strict=True)
     ]
-    assert margins(logits, config, counts) == pytest.approx(expected)
+    assert margins(texts, logits, config, counts) == pytest.approx(expected)
     near = np.array([[0.1, -9.0], [-9.0, at[1] + 0.1]])
-    assert np.argmin(margins(near, config, counts)) == 1
-    assert np.argmin(margins(near, config, counts[::-1])) == 0
-    assert np.isfinite(margins(np.array([[900.0, -900.0]]), config, [0, 0])).all()
+    assert np.argmin(margins(["a", "a"], near, config, counts)) == 1
+    assert np.argmin(margins(["a", "a"], near, config, counts[::-1])) == 0
+    assert np.argmin(margins(["a", "longer"], near[[0, 0]], config, counts)) == 0
+    assert np.isfinite(margins([""], np.array([[900.0, -900.0]]), config, [0, 0])).all()
 
 
 def test_where_a_text_has_one_label_the_margin_is_between_the_best_two():
     config = SimpleNamespace(problem_type="single_label_classification", thresholds=None)
-    found = margins(np.array([[3.0, 2.0, -9.0], [3.0, -9.0, 0.0], [5.0, 4.0, -9.0]]), config, [1, 1, 1])
+    logits = np.array([[3.0, 2.0, -9.0], [3.0, -9.0, 0.0], [5.0, 4.0, -9.0]])
+    found = margins(["a"] * 3, logits, config, [1, 1, 1])
     assert found[1] > found[0] == pytest.approx(found[2], abs=1e-3)
-    assert found[0] == pytest.approx(-math.log(2 / (1 + math.exp(2))), abs=1e-3)
+    assert found[0] == pytest.approx(math.log(9 / (2 / (1 + math.exp(2)))), abs=1e-3)
 
 
 def test_each_text_has_the_labels_of_the_model_that_its_margin_says(
@@ -121,7 +123,7 @@ def test_each_text_has_the_labels_of_the_model_that_its_margin_says(
     assert [last[name] for name in ("labels", "scores", "deferred")] == [None] * 3
     texts = [row["text"] for row in rows]
     deferred = (
-        margins(words.logits(texts).numpy(), words.config, [5, 3, 1])
+        margins(texts, words.logits(texts).numpy(), words.config, [5, 3, 1])
         < read_cascade(file, find_model(str(model_folder))).margin
     )
     assert [row["deferred"] for row in rows] == deferred.tolist()
