@@ -3,6 +3,7 @@
 python label.py --model outputs/minilm-go_emotions --input corpus.parquet --output labelled
 python label.py --model user/emotions@v1 --input "logs/2026-*.jsonl" --text_column message --output labelled
 python label.py --model user/emotions --input corpus/ --output /shared/labelled --address auto
+python label.py --model outputs/minilm-go_emotions --cascade cascade.json --input corpus/ --output labelled
 """
 
 import argparse
@@ -23,6 +24,7 @@ from common.command import check_flags, end_with_status, program
 from fusion_model.predictions import check_choice
 from labelling.copies import COPIES
 from labelling.corpus import Corpus, open_corpus
+from labelling.deferral import Cascade, read_cascade
 from labelling.environment import prepare
 from labelling.here import run_here, why_here
 from labelling.model import ModelFacts, find_model
@@ -54,6 +56,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--column_names", nargs="+", help="Names of the columns, where the first line has none.")
     parser.add_argument("--top_k", type=int, help="So many best labels, in place of those that reach their threshold.")
     parser.add_argument("--threshold", type=float, help="One threshold in place of the labels' own.")
+    parser.add_argument("--cascade", type=Path, help="File of python -m labelling.cascade: a cheap model labels what "
+                        "it is sure of.")  # fmt: skip
     parser.add_argument("--keep_text", action="store_true", help="Write the texts along.")
     parser.add_argument("--features_only", action="store_true", help="Write the backbones' features, and no labels.")
     parser.add_argument("--part_rows", type=int, default=PART_ROWS, help="Rows of a part: what a crash can cost.")
@@ -71,6 +75,12 @@ def parse(argv: list[str]) -> argparse.Namespace:
     check_choice(options.top_k, options.threshold)
     if options.features_only and (options.top_k is not None or options.threshold is not None):
         raise ValueError("--features_only writes no labels: leave out --top_k and --threshold.")
+    own_rule = options.features_only or options.top_k is not None or options.threshold is not None
+    if options.cascade is not None and own_rule:
+        raise ValueError(
+            "--cascade labels by the models' own thresholds, for which its margin was chosen: leave out --top_k, "
+            "--threshold and --features_only."
+        )
     return options
 
 
@@ -92,6 +102,7 @@ def main(argv: list[str]) -> None:
         raise ValueError(
             f"--features_only: the model '{options.model}' has no backbone, and so no features. Leave it out."
         )
+    cascade = read_cascade(options.cascade, model) if options.cascade is not None else None
     corpus = open_corpus(
         options.input,
         options.text_column or (",".join(model.text_columns) if model.text_columns else None),
@@ -106,20 +117,22 @@ def main(argv: list[str]) -> None:
     with try_lock(options.output / LOCK) as held:
         if not held:
             raise ResumeError(f"Another label.py is writing to '{options.output}'. Wait for it, or stop it.")
-        begin(options.output, manifest(options, model, corpus))
-        label(options, model, corpus)
+        begin(options.output, manifest(options, model, corpus, cascade))
+        label(options, model, corpus, cascade)
         for name, cut in add_cut_texts(options.output).items():
             if cut:
                 print(f"{cut:,} texts of all parts are longer than the backbone '{name}' reads, and were cut")
 
 
-def manifest(options: argparse.Namespace, model: ModelFacts, corpus: Corpus) -> dict:
+def manifest(options: argparse.Namespace, model: ModelFacts, corpus: Corpus, cascade: Cascade | None = None) -> dict:
     """All that decides what the parts hold: a run that goes on must agree in every point."""
     output = {name: getattr(options, name) for name in ("features_only", "keep_text", "top_k", "threshold")}
+    if cascade is not None:
+        output["cascade"] = cascade.describe()
     return {"input": corpus.describe(), "model": model.describe(), "output": output}
 
 
-def label(options: argparse.Namespace, model: ModelFacts, corpus: Corpus) -> None:
+def label(options: argparse.Namespace, model: ModelFacts, corpus: Corpus, cascade: Cascade | None) -> None:
     """Have the parts that are missing worked on."""
     rows = [sum(piece.rows for piece in part) for part in corpus.parts]
     done = finished(options.output, rows)
@@ -129,7 +142,7 @@ def label(options: argparse.Namespace, model: ModelFacts, corpus: Corpus) -> Non
     if len(done) == len(rows):
         return
     tasks = [corpus.task(part) for part in range(len(rows)) if part not in done]
-    job = _job(options, model, corpus)
+    job = _job(options, model, corpus, cascade)
     tell = partial(follow, total=corpus.rows, kept=kept, output=options.output)
     if options.address is None and options.actors is None:
         why = why_here(corpus, corpus.rows - kept, model, options.threads)
@@ -147,15 +160,19 @@ def label(options: argparse.Namespace, model: ModelFacts, corpus: Corpus) -> Non
         tell(engine.run_parts(tasks, PartLabeller, job, crew))
 
 
-def _job(options: argparse.Namespace, model: ModelFacts, corpus: Corpus) -> Job:
+def _job(options: argparse.Namespace, model: ModelFacts, corpus: Corpus, cascade: Cascade | None) -> Job:
     """What every part has in common, with the threads and the device of this process."""
+    facts = {"labels": model.labels, "model": model.describe()}
+    if cascade is not None:
+        facts["cascade"] = cascade.describe()
     layout = Layout(
         id_type=corpus.id_type,
         labels=model.labels,
         widths=model.widths if options.features_only else None,
         keep_text=options.keep_text,
         pairs=corpus.has_pairs,
-        facts={"labels": json.dumps(model.labels), "model": json.dumps(model.describe())},
+        cascade=cascade is not None,
+        facts={name: json.dumps(value) for name, value in facts.items()},
     )
     return Job(
         model=model,
@@ -167,22 +184,32 @@ def _job(options: argparse.Namespace, model: ModelFacts, corpus: Corpus) -> Job:
         threshold=options.threshold,
         threads=options.threads or torch.get_num_threads(),
         device="cuda" if torch.cuda.is_available() else "cpu",
+        cascade=cascade,
     )
 
 
 def follow(results: Iterable[dict], total: int, kept: int, output: Path) -> None:
     """Show progress until every part is told, then what came of it."""
-    started = time.perf_counter()
-    new, without_text = 0, 0
+    called = time.perf_counter()
+    started: float | None = None
+    new, without_text, deferred = 0, 0, 0
     with tqdm(total=total, initial=kept, unit=" rows", unit_scale=True, mininterval=1, desc="labelling") as bar:
         for result in results:
             if result["error"]:
                 raise OSError(f"Part {result['part']}: {result['error']}")
+            started = started or time.perf_counter() - result["seconds"]
             new += result["rows"]
             without_text += result["without_text"]
+            deferred += result["deferred"]
             bar.update(result["rows"])
+    started = started or called
     seconds = time.perf_counter() - started
-    print(f"{new:,} rows in {seconds:,.1f} s ({new / seconds:,.0f} a second), {kept + new:,} in {output}")
+    print(
+        f"{new:,} rows in {seconds:,.1f} s ({new / seconds:,.0f} a second), after {started - called:,.1f} s until the "
+        f"model was loaded; {kept + new:,} in {output}"
+    )
+    if deferred:
+        print(f"{deferred:,} of them were deferred to the large model ({deferred / new:.0%})")
     if without_text:
         print(f"{without_text:,} of them have no text (nothing there, or no string): their labels are null")
 

@@ -5,6 +5,7 @@ python -m benchmarks.labelling --model outputs/minilm-go_emotions --rows 8192 --
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,7 +27,9 @@ from fusion_model import FusionForSequenceClassification
 ROOT = Path(__file__).parents[1]
 SAMPLE_SECONDS = 1.0
 # Texts whose labels are compared with those of `predict` in this process, and those that its rate is taken of.
-COMPARED, TIMED = 500, 8192
+COMPARED, TIMED = 500, 20_000
+# label.py's own line, once the model is loaded.
+RATE = re.compile(r"\(([\d,]+) a second\)")
 
 
 def role(process: psutil.Process) -> str:
@@ -44,7 +47,7 @@ def run(command: list[str], output: Path, kill_at: int | None) -> dict:
         kill_at: Number of finished parts at which the driver gets SIGKILL; None to let it finish.
 
     Returns:
-        `seconds`, `killed`, `samples` (bytes by role), `last_line` of what it printed.
+        `seconds`, `killed`, `samples` (bytes by role), and the `rate` that it tells, rows a second (None if killed).
     """
     with tempfile.TemporaryFile("w+") as log:
         started = time.perf_counter()
@@ -78,7 +81,8 @@ def run(command: list[str], output: Path, kill_at: int | None) -> dict:
     if not killed and driver.returncode:
         raise SystemExit("\n".join(lines[-5:]))
     left = sorted({process.name() for process in alive if process.is_running()})
-    return {"seconds": seconds, "killed": killed, "samples": samples, "alive_after_30_s": left, "last_line": lines[-1]}
+    told = next((float(rate[1].replace(",", "")) for line in lines if (rate := RATE.search(line))), None)
+    return {"seconds": seconds, "killed": killed, "samples": samples, "alive_after_30_s": left, "rate": told}
 
 
 def peaks(samples: list[Counter[str]]) -> dict[str, float]:
@@ -153,7 +157,9 @@ def main() -> None:
         for one in runs:
             what = f"killed, {one['parts_kept']} parts kept" if one["killed"] else "to the end"
             table.append({"crew": crew, "run": what, "seconds": one["seconds"], **peaks(one["samples"])})
-            table[-1] |= {"left_after_30_s": ", ".join(one["alive_after_30_s"]), "last_line": one["last_line"]}
+            of_predict = one["rate"] and one["rate"] / checked[crew]["predict_texts_per_second"]
+            table[-1] |= {"rows_a_second": one["rate"], "of_predict_s_rate": of_predict}
+            table[-1] |= {"left_after_30_s": ", ".join(one["alive_after_30_s"])}
     different = {"number": len(texts), "mean_characters": sum(map(len, texts)) / len(texts)}
     report("label.py", table, options.json, checked=checked, different_texts=different)
 

@@ -51,16 +51,18 @@ class Layout:
     keep_text: bool
     facts: dict[str, str]
     pairs: bool = False
+    cascade: bool = False
 
     @property
     def schema(self) -> pa.Schema:
-        """`id`, `text` (and `text_pair`) if kept, then `labels` and `scores`, or `features_NAME` for each backbone."""
+        """`id`, `text` (and `text_pair`) if kept, then `labels`, `scores` (and `deferred`), or `features_NAME`."""
         fields = [pa.field("id", self.id_type)]
         if self.keep_text:
             fields += [pa.field(name, pa.string()) for name in ("text", "text_pair")[: 1 + self.pairs]]
         if self.widths is None:
             fields.append(pa.field("labels", pa.list_(pa.string())))
             fields.append(pa.field("scores", pa.list_(pa.float32(), len(self.labels))))
+            fields += [pa.field("deferred", pa.bool_())] * self.cascade
         else:
             fields += [pa.field(f"features_{name}", pa.list_(pa.float16(), n)) for name, n in self.widths.items()]
         return pa.schema(fields, metadata=self.facts)
@@ -99,10 +101,12 @@ def write_part(
         OSError: there is no room, or the folder cannot be written to.
     """
     aside = folder / f"{UNFINISHED}{part:06d}-{uuid.uuid4().hex[:8]}"
+    # Numbers that hardly repeat take more room and four times as long with a dictionary.
+    dictionary = ["labels.list.element"] if "labels" in schema.names else False
     rows = 0
     with room(folder, "Finished parts are kept: make room and run the same command again."):
         try:
-            with pq.ParquetWriter(aside, schema, compression="zstd") as writer:
+            with pq.ParquetWriter(aside, schema, compression="zstd", use_dictionary=dictionary) as writer:
                 for batch in batches:
                     writer.write_batch(batch)
                     rows += len(batch)
@@ -154,14 +158,14 @@ def _difference(key: str, found: dict[str, Any], now: dict[str, Any]) -> str:
     if key == "model":
         then, this = (f"{model['name']} ({model['commit'] or model['sha256']:.12})" for model in (found, now))
         return f"the model {then}, and this is {this}"
-    name = next(name for name in now if found.get(name) != now[name])
+    name = next(name for name in {**found, **now} if found.get(name) != now.get(name))
     if name == "files":
         before, after = ({f["name"]: f for f in d["files"]} for d in (found, now))
         if before.keys() != after.keys():
             return f"other files: {sorted(before.keys() ^ after.keys())[:3]} is in one of the two inputs only"
         changed = next(file for file in after if before[file] != after[file])
         return f"another input: '{changed}' has other content now"
-    return f"{name} = {found.get(name)!r}, and this is {name} = {now[name]!r}"
+    return f"{name} = {found.get(name)!r}, and this is {name} = {now.get(name)!r}"
 
 
 def add_cut_texts(folder: Path) -> dict[str, int]:

@@ -20,6 +20,7 @@ from fusion_model.predictions import probabilities, rank
 from fusion_model.texts import Text, is_blank, whole_signs
 
 from .corpus import read
+from .deferral import Cascade, margins
 from .model import ModelFacts
 from .output import Layout, attempts, write_part
 
@@ -41,6 +42,7 @@ class Job:
         threshold: The same.
         threads: Of torch, in each worker.
         device: Where the model runs.
+        cascade: A cheap model that labels the texts that it is sure of, or None.
     """
 
     model: ModelFacts
@@ -52,6 +54,7 @@ class Job:
     threshold: float | None
     threads: int
     device: str
+    cascade: Cascade | None = None
 
 
 class PartLabeller:
@@ -68,18 +71,23 @@ class PartLabeller:
         self.job = job
         self.failure: str | None = None
         try:
-            self.model = FusionForSequenceClassification.from_pretrained(job.model.name, revision=job.model.revision)
-            self.model.to(torch.device(job.device)).eval()
+            self.model = self.load(job.model)
+            self.cheap = self.load(job.cascade.cheap) if job.cascade else None
         except (ValueError, OSError) as error:
             # An exception here would start actor after actor; told as a part's result it ends the run.
             self.failure = str(error)
 
+    def load(self, facts: ModelFacts) -> FusionForSequenceClassification:
+        """A model on the job's device."""
+        model = FusionForSequenceClassification.from_pretrained(facts.name, revision=facts.revision)
+        return model.to(torch.device(self.job.device)).eval()
+
     def __call__(self, batch: Mapping[str, Sequence]) -> dict[str, list]:
-        """One part, as `Corpus.task` describes it, to a line about it: rows, rows without a text, seconds, error."""
+        """One part, as `Corpus.task` describes it, to a line about it: rows, without text, deferred, seconds, error."""
         (task,) = batch["task"]
         part, folder = task["part"], self.job.folder
         started = time.perf_counter()
-        rows, self.without_text = 0, 0
+        rows, self.without_text, self.deferred = 0, 0, 0
         error = self.failure
         try:
             if error is None and attempts(folder, part) >= MOST_ATTEMPTS:
@@ -104,6 +112,7 @@ class PartLabeller:
             "part": part,
             "rows": rows,
             "without_text": self.without_text,
+            "deferred": self.deferred,
             "seconds": seconds,
             "error": error or "",
         }
@@ -130,14 +139,28 @@ class PartLabeller:
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
     def labels(self, texts: list[Text], present: np.ndarray) -> list[pa.Array]:
-        """Predicted labels and all scores of the rows that have a text, null in the others."""
-        config = self.model.config
-        scores = probabilities(self.model.logits(texts).numpy(), config.problem_type == "multi_label_classification")
-        predicted = iter(
-            [entry["label"] for entry in rank(row, config, self.job.top_k, self.job.threshold)] for row in scores
-        )
-        names = pa.array([next(predicted) if has_text else None for has_text in present], pa.list_(pa.string()))
-        return [names, spread(scores, present)]
+        """Predicted labels and all scores of the rows that have a text, null in the others; which were deferred."""
+        cascade, deferred = self.job.cascade, np.ones(len(texts), bool)
+        if cascade is None or self.cheap is None:
+            found, scores = self.predicted(self.model, self.model.logits(texts).numpy())
+        else:
+            logits = self.cheap.logits(texts).numpy()
+            deferred = margins(texts, logits, self.cheap.config, cascade.label_counts) < cascade.margin
+            found, scores = self.predicted(self.cheap, logits)
+            rows = np.flatnonzero(deferred)
+            read, scores[rows] = self.predicted(self.model, self.model.logits([texts[row] for row in rows]).numpy())
+            for row, names in zip(rows, read, strict=True):
+                found[row] = names
+            self.deferred += len(rows)
+        columns = [pa.array(in_place(found, present), pa.list_(pa.string())), spread(scores, present)]
+        return columns + [pa.array(in_place(deferred.tolist(), present), pa.bool_())] * (cascade is not None)
+
+    def predicted(self, model: FusionForSequenceClassification, logits: np.ndarray) -> tuple[list, np.ndarray]:
+        """Predicted labels of each row of logits, and all scores."""
+        config = model.config
+        scores = probabilities(logits, config.problem_type == "multi_label_classification")
+        ranked = (rank(row, config, self.job.top_k, self.job.threshold) for row in scores)
+        return [[entry["label"] for entry in row] for row in ranked], scores
 
     def features(self, texts: list[Text], present: np.ndarray) -> list[pa.Array]:
         """What each backbone sees in the rows that have a text, null in the others."""
@@ -168,6 +191,12 @@ def kept(texts: list[Text | None], pairs: bool) -> list[pa.Array]:
     """Texts as a column, pairs as two."""
     rows = [text if isinstance(text, tuple) else (text, None) for text in texts]
     return [pa.array([row[place] for row in rows], pa.string()) for place in range(1 + pairs)]
+
+
+def in_place(values: list, present: np.ndarray) -> list:
+    """Values of the rows that have a text, with None for the others."""
+    following = iter(values)
+    return [next(following) if has_text else None for has_text in present]
 
 
 def spread(values: np.ndarray, present: np.ndarray) -> pa.Array:
