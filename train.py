@@ -30,6 +30,7 @@ from hub_config.publish import prepare, publish
 from training.arguments import Arguments, RecipeArguments, parse
 from training.calibration import to_probabilities
 from training.feed import FeatureDataset
+from training.few_rows import adapt
 from training.folder import write_model
 from training.job import check_output_dir, open_job
 from training.parity import check_parity
@@ -72,6 +73,7 @@ def main(argv: list[str] | None = None) -> Path:
     print(f"{arguments.data.dataset}: {sizes} texts, {len(names)} labels, {kind}")
     print(data.reading)
     data = reviewed(data, arguments.training)
+    adapt(arguments, len(data["train"]))
 
     batch, rows = arguments.training.per_device_train_batch_size, len(data["train"])
     if arguments.training.dataloader_drop_last and rows < batch:

@@ -16,6 +16,7 @@ from .arguments import Arguments, RecipeArguments
 from .evaluation import Calibration, calibrate, score
 from .feature_sizes import warn_of_small_slots
 from .feed import FeatureColumn, FeatureDataset
+from .few_rows import fit_head
 from .finetune import Task, check_block, finetune
 from .head import build_config, predict_logits, predict_parts, seeded_model, train_head
 from .job import Job
@@ -112,7 +113,10 @@ def train_run(arguments: Arguments, material: Material, job: Job, seed: int) -> 
     config.text_columns = material.data.reading.text_columns
     model = seeded_model(seed, config, feeds["train"].columns, material.tfidf, tuned_heads, material.prior)
     if config.frozen and not job.take_finished(model, seed):
-        train_head(model, feeds["train"], feeds["validation"], arguments, seed, job.run_folder(seed))
+        if arguments.training.few_rows:
+            print(f"C = {fit_head(model, feeds['train']):g}")
+        else:
+            train_head(model, feeds["train"], feeds["validation"], arguments, seed, job.run_folder(seed))
         job.finish(model, seed)
     return _evaluate(model, feeds, material.label_names, seed, arguments.training)
 
