@@ -38,7 +38,7 @@ from training.plots import write_plots
 from training.prior import fit_prior
 from training.report import commit, show_results, summarise, versions, write_metrics
 from training.reviewed import drop_label_errors, use_corrections
-from training.run import Material, Run, extract_all, train_run
+from training.run import Material, Run, extract_all, fit_on_all, train_run
 from training.tfidf import fit_tfidf
 from training.trainer import tensorboard_folder
 
@@ -115,6 +115,9 @@ def main(argv: list[str] | None = None) -> Path:
         key = "macro_f1" if multi_label else "accuracy"
         best = max(runs, key=lambda run: run.validation.get(f"cross_fitted_{key}", run.validation[key]))
         best.model.cpu()
+        measured = best.logits["validation"]
+        if best.c is not None and data.reading.held_out and not arguments.training.fit_weights:
+            measured = fit_on_all(arguments, material, best)
         timings = {
             "extract_seconds": extracted - started,
             "train_seconds": trained - extracted,
@@ -125,9 +128,7 @@ def main(argv: list[str] | None = None) -> Path:
             return folder
         with job.result() as result:
             write_model(best.model, result, arguments.training.bundle_backbones, base_ids)
-            report["parity"] = check_parity(
-                result, data["validation"], best.logits["validation"], arguments.training.device
-            )
+            report["parity"] = check_parity(result, data["validation"], measured, arguments.training.device)
             write_results(result, arguments, best, report, feeds, names)
     show_results(report, console)
     say_how_to_try(folder, best.model.config)

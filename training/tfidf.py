@@ -127,6 +127,7 @@ def fit_linear(
     c: float,
     multi_label: bool,
     offset: np.ndarray | None = None,
+    iterations: int = ITERATIONS,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Minimise `c * sum of losses + |weight|^2 / 2` for all labels at once by L-BFGS.
 
@@ -139,6 +140,7 @@ def fit_linear(
         c: Inverse regularisation.
         multi_label: Sigmoid for each label, else softmax over all.
         offset: What is added to the logits, `(rows, num_labels)`.
+        iterations: Of L-BFGS, at most.
 
     Returns:
         Weight `(terms, num_labels)` and bias `(num_labels,)`, float32.
@@ -155,8 +157,8 @@ def fit_linear(
     bias = (share.logit() if multi_label else share.log()).requires_grad_()
     optimizer = torch.optim.LBFGS(
         [weight, bias],
-        max_iter=ITERATIONS,
-        max_eval=2 * ITERATIONS,
+        max_iter=iterations,
+        max_eval=2 * iterations,
         history_size=8,
         tolerance_grad=1e-9,
         tolerance_change=1e-12,

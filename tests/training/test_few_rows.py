@@ -7,10 +7,11 @@ from sklearn.linear_model import LogisticRegression
 
 from fusion_model import Backbone
 from training.arguments import parse
-from training.few_rows import TRIED_C, adapt, fit_head
 from training.feed import FeatureColumn, FeatureDataset
+from training.few_rows import TRIED_C, adapt, fit_head
 from training.head import build_config, build_model, predict_logits
 from training.prior import Prior, log_prior
+from training.tfidf import fit_tfidf
 
 BACKBONE = Backbone(name="tiny", model_id="tiny", layers=(0, -1), pooling=("mean",), hidden_size=20)
 
@@ -22,9 +23,13 @@ def made(rows: int, noise: float, seed: int) -> tuple[FeatureDataset, np.ndarray
     features = np.random.default_rng(9).normal(0, 1, (4, BACKBONE.width))[labels] + rng.normal(
         0, noise, (rows, BACKBONE.width)
     )
+    return FeatureDataset({"tiny": column_of(features)}, labels), labels
+
+
+def column_of(features: np.ndarray) -> FeatureColumn:
+    """Features as they come from the cache."""
     kind = Features({"tiny": List(Value("float16"), length=BACKBONE.width)})
-    column = FeatureColumn(Dataset.from_dict({"tiny": features.astype(np.float16)}, features=kind))
-    return FeatureDataset({"tiny": column}, labels), labels
+    return FeatureColumn(Dataset.from_dict({"tiny": features.astype(np.float16)}, features=kind))
 
 
 def fitted(train: FeatureDataset, labels: np.ndarray, start: torch.Tensor | None = None):
@@ -37,7 +42,7 @@ def fitted(train: FeatureDataset, labels: np.ndarray, start: torch.Tensor | None
     train.labels = labels
     prior = Prior(log_prior(labels, 4), {} if start is None else {"tiny": start})
     model = build_model(config, train.columns, None, {}, prior)
-    return model, fit_head(model, train)
+    return model, fit_head(model, train, [], 2.0)
 
 
 def test_the_layer_is_the_optimum_that_scikit_learn_finds():
@@ -59,39 +64,47 @@ def test_labels_of_texts_that_were_not_fitted_are_found(several):
     assert (predict_logits(model, unseen, 50).argmax(axis=1) == truth).mean() > 0.9
 
 
-def test_noisier_labels_are_fitted_less_closely():
-    train, labels = made(200, 0.5, 3)
-    assert fitted(train, labels)[1] > fitted(train, np.random.default_rng(0).permutation(labels))[1]
+@pytest.mark.parametrize("told", [False, True])
+def test_words_count_where_they_tell_what_features_do_not(told):
+    train, labels = made(200, 1.0 if not told else 50.0, 3)
+    shown = labels if told else np.random.default_rng(0).permutation(labels)
+    texts = [f"word{label} and others" for label in shown]
+    tfidf = fit_tfidf(texts, labels, 4, 2.0)
+    arguments = parse(["--few_rows", "500", "--lexical_weight", "0.6"])
+    arguments.backbones = [BACKBONE]
+    adapt(arguments, len(train))
+    config = build_config(arguments, [BACKBONE], list("abcd"), False)
+    model = build_model(config, train.columns, tfidf, {}, Prior(log_prior(labels, 4), {}))
+    fit_head(model, train, texts, 2.0)
+    assert model.config.lexical_weight == pytest.approx(0.6 if told else 0)
 
 
 def test_the_layer_starts_from_the_names_and_keeps_what_rows_do_not_speak_against():
-    train, labels = made(40, 1.0, 4)
+    every, labels = made(40, 1.0, 4)
     start = torch.from_numpy(np.random.default_rng(9).normal(0, 1, (4, BACKBONE.width))).float()
-    rows = np.flatnonzero(labels != 3)  # of the last label there is no example
-    part = FeatureDataset({"tiny": made(40, 1.0, 4)[0].columns["tiny"]}, labels)
-    few = FeatureDataset({"tiny": _rows(part.columns["tiny"], rows)}, labels[rows])
+    known = np.flatnonzero(labels != 3)  # of the last label there is no example
+    few = FeatureDataset({"tiny": column_of(every.columns["tiny"].take(known))}, labels[known])
     unseen, truth = made(200, 1.0, 5)
     hits = [
-        (predict_logits(fitted(few, labels[rows], one)[0], unseen, 50)[truth == 3].argmax(axis=1) == 3).mean()
+        (predict_logits(fitted(few, labels[known], one)[0], unseen, 50)[truth == 3].argmax(axis=1) == 3).mean()
         for one in (None, start)
     ]
-    assert hits[0] < 0.2 < 0.5 < hits[1]
+    assert hits[0] < 0.2
+    assert hits[1] > 0.5
 
 
-def _rows(column: FeatureColumn, rows: np.ndarray) -> FeatureColumn:
-    kind = Features({"tiny": List(Value("float16"), length=BACKBONE.width)})
-    return FeatureColumn(Dataset.from_dict({"tiny": column.take(rows)}, features=kind))
-
-
-def test_rows_decide_and_the_terminal_says_so(capsys):
+def test_rows_decide_and_the_terminal_says_so(caplog):
+    caplog.set_level("INFO")
     many, few = (parse(["--few_rows", "100"]) for _ in range(2))
     adapt(many, 101)
-    assert many.training.few_rows == 0 and many.head.cooccurrence
-    assert not capsys.readouterr().out
+    assert many.training.few_rows == 0
+    assert many.head.cooccurrence
+    assert not caplog.text
     adapt(few, 100)
-    assert few.training.few_rows == 100 and not few.head.cooccurrence and few.head.num_members == 1
-    said = capsys.readouterr().out
-    assert "100 training rows" in said and "--few_rows 0" in said
+    assert few.training.few_rows == 100
+    assert (few.head.cooccurrence, few.head.num_members) == (False, 1)
+    assert "100 training rows" in caplog.text
+    assert "--few_rows 0" in caplog.text
 
 
 @pytest.mark.parametrize("flag", [["--learning_rate", "1e-4"], ["--num_members=3"], ["--loss", "focal"]])
