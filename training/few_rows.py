@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 # Inverse regularisation that is chosen from, of features whose rows have a mean square length of 1, and shares of
 # --lexical_weight.
-TRIED_C, TRIED_SHARES = (3.0, 10.0, 30.0), (0.0, 0.5, 1.0)
+TRIED_C, TRIED_SHARES = (3.0, 10.0, 30.0), (0.5, 1.0)
 FOLDS = 5
 
 
@@ -57,7 +57,7 @@ def fit_head(
     texts: Sequence[Text],
     lexical_c: float,
     c: float | None = None,
-) -> float:
+) -> tuple[float, np.ndarray | None]:
     """Fit a head that is one linear layer; it stays near its start, see `training.prior`, as far as C asks.
 
     Args:
@@ -69,7 +69,8 @@ def fit_head(
             branch, which is set.
 
     Returns:
-        C.
+        C; and, where it was chosen, the logits that the model's parts fitted on the other folds give each row,
+        `(rows, num_labels)`, on which temperature and thresholds can be fitted.
     """
     layer = cast(nn.Linear, cast(FusionHead, model.heads[0]).linear_skip)
     features = train.__getitems__(list(range(len(train))))["features"]
@@ -85,6 +86,7 @@ def fit_head(
         root = torch.linalg.cholesky(products + 1e-6 * torch.eye(len(rows), dtype=torch.float64))
     vectors = (rows if root is None else root.float()).numpy()
 
+    apart = None
     if c is None:
         folds = list(KFold(min(FOLDS, len(rows)), shuffle=True, random_state=0).split(vectors))
         said = {c: offset + _held_out(vectors, targets, c, several, folds, offset) for c in TRIED_C}
@@ -93,6 +95,7 @@ def fit_head(
             words = _held_out(tfidf_vectors(texts)[2], targets, lexical_c, several, folds) * model.config.lexical_weight
         loss = {(c, share): _loss(said[c] + share * words, train.labels) for c, share in product(TRIED_C, TRIED_SHARES)}
         c, share = min(loss, key=loss.__getitem__)
+        apart = said[c] + share * words
         model.config.lexical_weight *= share
         logger.info(f"  chosen by {len(folds)} folds: C {c:g}, --lexical_weight {model.config.lexical_weight:g}")
 
@@ -101,7 +104,7 @@ def fit_head(
         weight = rows.T @ torch.linalg.solve_triangular(root.T, weight.double(), upper=True).float()
     layer.weight += weight.T / scale
     layer.bias.copy_(bias)
-    return c
+    return c, apart
 
 
 def _held_out(

@@ -117,13 +117,13 @@ def train_run(arguments: Arguments, material: Material, job: Job, seed: int) -> 
     config = build_config(arguments, backbones, material.label_names, material.multi_label)
     config.text_columns = material.data.reading.text_columns
     model = seeded_model(seed, config, feeds["train"].columns, material.tfidf, tuned_heads, material.prior)
-    c = None
+    c = apart = None
     if arguments.training.few_rows:
-        c = fit_head(model, feeds["train"], texts_of(material.data["train"]), arguments.training.lexical_c)
+        c, apart = fit_head(model, feeds["train"], texts_of(material.data["train"]), arguments.training.lexical_c)
     elif config.frozen and not job.take_finished(model, seed):
         train_head(model, feeds["train"], feeds["validation"], arguments, seed, job.run_folder(seed))
         job.finish(model, seed)
-    run = _evaluate(model, feeds, material.label_names, seed, arguments.training)
+    run = _evaluate(model, feeds, material.label_names, seed, arguments.training, apart)
     run.c = c
     return run
 
@@ -154,7 +154,7 @@ def fit_on_all(arguments: Arguments, material: Material, run: Run) -> np.ndarray
         f"  fitted again on all {len(texts):,} rows, with the {len(feeds[1]):,} of validation; metrics, temperature "
         "and thresholds are those of the fit without them"
     )
-    return predict_logits(run.model, seen, options.per_device_eval_batch_size)
+    return predict_logits(run.model, seen, options.per_device_eval_batch_size) * run.model.config.temperature
 
 
 def _tune_backbones(
@@ -195,8 +195,12 @@ def _evaluate(
     names: list[str],
     seed: int,
     options: RecipeArguments,
+    apart: np.ndarray | None = None,
 ) -> Run:
-    """Fit the parts' weights if asked, temperature and thresholds on validation, score validation, then test once."""
+    """Fit the parts' weights if asked, temperature and thresholds on validation, score validation, then test once.
+
+    With few rows validation has too few of many labels: training rows, by models of other folds (`apart`), are added.
+    """
     batch_size, labels = options.per_device_eval_batch_size, feeds["validation"].labels
     weights, held_out = None, None
     if options.fit_weights:
@@ -204,7 +208,10 @@ def _evaluate(
         weights, held_out = fit_weights(parts, labels), held_out_logits(parts, labels)
         apply_weights(model, weights)
     logits = {name: predict_logits(model, feeds[name], batch_size) for name in feeds if name != "train"}
-    calibration = calibrate(logits["validation"], labels, held_out)
+    known, truth = logits["validation"], labels
+    if apart is not None and held_out is None:
+        known, truth = np.concatenate([known, apart]), np.concatenate([labels, feeds["train"].labels])
+    calibration = calibrate(known, truth, held_out)
     model.config.temperature = calibration.temperature
     if calibration.thresholds is not None:
         model.config.thresholds = [float(t) for t in calibration.thresholds]

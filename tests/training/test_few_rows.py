@@ -42,7 +42,7 @@ def fitted(train: FeatureDataset, labels: np.ndarray, start: torch.Tensor | None
     train.labels = labels
     prior = Prior(log_prior(labels, 4), {} if start is None else {"tiny": start})
     model = build_model(config, train.columns, None, {}, prior)
-    return model, fit_head(model, train, [], 2.0)
+    return model, fit_head(model, train, [], 2.0)[0]
 
 
 def test_the_layer_is_the_optimum_that_scikit_learn_finds():
@@ -76,7 +76,19 @@ def test_words_count_where_they_tell_what_features_do_not(told):
     config = build_config(arguments, [BACKBONE], list("abcd"), False)
     model = build_model(config, train.columns, tfidf, {}, Prior(log_prior(labels, 4), {}))
     fit_head(model, train, texts, 2.0)
-    assert model.config.lexical_weight == pytest.approx(0.6 if told else 0)
+    assert model.config.lexical_weight == pytest.approx(0.6 if told else 0.3)
+
+
+def test_logits_of_the_other_folds_are_worse_than_those_of_the_fit_and_better_than_chance():
+    train, labels = made(150, 4.0, 6)
+    arguments = parse(["--few_rows", "500", "--lexical", "false"])
+    arguments.backbones = [BACKBONE]
+    adapt(arguments, len(train))
+    config = build_config(arguments, [BACKBONE], list("abcd"), False)
+    model = build_model(config, train.columns, None, {}, Prior(log_prior(labels, 4), {}))
+    _, apart = fit_head(model, train, [], 2.0)
+    right = [(logits.argmax(axis=1) == labels).mean() for logits in (apart, predict_logits(model, train, 50))]
+    assert 0.35 < right[0] < right[1] - 0.1
 
 
 def test_the_layer_starts_from_the_names_and_keeps_what_rows_do_not_speak_against():
