@@ -43,11 +43,8 @@ def adapt(arguments: Arguments, rows: int) -> None:
         f"{rows:,} training rows are few: one linear layer is fitted to its optimum. With --few_rows 0 heads are "
         "trained by epochs, as with more rows."
     )
-    arguments.head = replace(
-        arguments.head,
-        **{"cooccurrence": False, "slot_skip": False, "average_backbone": None},
-        **{"linear_skip": True, "standardise": True, "num_members": 1},
-    )
+    linear = replace(arguments.head, cooccurrence=False, slot_skip=False, average_backbone=None, num_members=1)
+    arguments.head = replace(linear, linear_skip=True, standardise=True)
 
 
 @torch.no_grad()
