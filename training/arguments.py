@@ -90,11 +90,7 @@ class RecipeArguments(TrainingArguments):
     drop_label_errors: str | None = field(default=None, metadata={"help": "The same: its label errors are left out."})
     bundle_backbones: bool = field(default=False, metadata={"help": "Copy the backbones into the model folder."})
     few_rows: int = field(
-        default=0,
-        metadata={
-            "help": "With at most so many training rows one linear layer is fitted to its optimum in place of heads "
-            "that are trained by epochs, unless a flag is given that only these obey; 0 is never."
-        },
+        default=0, metadata={"help": "Up to so many rows a linear layer is fitted, unless a flag is given for heads."}
     )
     min_steps: int = field(default=0, metadata={"help": "A small dataset is trained on for at least so many steps."})
 
@@ -171,12 +167,9 @@ HEAD_FLAGS = {
     "weight_decay": "weight_decay",
 }
 # What heads that are trained by epochs obey alone: who gives one of these means them.
-EPOCH_FLAGS = {
-    *HEAD_FLAGS,
-    *(f.name for f in fields(HeadArguments)),
-    *("min_steps", "early_stopping_patience", "metric_for_best_model", "eval_strategy", "callbacks", "report_to"),
-    *("loss", "loss_options", "class_balanced_beta", "label_smoothing_factor"),
-}
+EPOCH_FLAGS = {*HEAD_FLAGS, *(one.name for one in fields(HeadArguments)), "min_steps", "early_stopping_patience"}
+EPOCH_FLAGS |= {"metric_for_best_model", "eval_strategy", "callbacks", "report_to"}
+EPOCH_FLAGS |= {"loss", "loss_options", "class_balanced_beta", "label_smoothing_factor"}
 # Numbers whose minimum nothing else checks.
 MINIMA = {
     "num_runs": 1,
