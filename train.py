@@ -30,6 +30,7 @@ from training.arguments import Arguments, RecipeArguments, parse
 from training.behaviour import pass_rates
 from training.calibration import to_probabilities
 from training.feed import FeatureDataset
+from training.few_rows import adapt
 from training.folder import write_model
 from training.job import check_output_dir, open_job
 from training.parity import check_parity
@@ -37,7 +38,7 @@ from training.plots import write_plots
 from training.prior import fit_prior
 from training.report import commit, show_results, summarise, versions, write_metrics
 from training.reviewed import drop_label_errors, use_corrections
-from training.run import Material, Run, extract_all, train_run
+from training.run import Material, Run, extract_all, fit_on_all, train_run
 from training.tfidf import fit_tfidf
 from training.trainer import tensorboard_folder
 
@@ -72,6 +73,7 @@ def main(argv: list[str] | None = None) -> Path:
     print(f"{arguments.data.dataset}: {sizes} texts, {len(names)} labels, {kind}")
     print(data.reading)
     data = reviewed(data, arguments.training)
+    adapt(arguments, len(data["train"]))
 
     batch, rows = arguments.training.per_device_train_batch_size, len(data["train"])
     if arguments.training.dataloader_drop_last and rows < batch:
@@ -112,6 +114,9 @@ def main(argv: list[str] | None = None) -> Path:
         key = "macro_f1" if multi_label else "accuracy"
         best = max(runs, key=lambda run: run.validation.get(f"cross_fitted_{key}", run.validation[key]))
         best.model.cpu()
+        measured = best.logits["validation"]
+        if best.c is not None and data.reading.held_out and not arguments.training.fit_weights:
+            measured = fit_on_all(arguments, material, best)
         timings = {
             "extract_seconds": extracted - started,
             "train_seconds": trained - extracted,
@@ -123,7 +128,7 @@ def main(argv: list[str] | None = None) -> Path:
         with job.result() as result:
             write_model(best.model, result, arguments.training.bundle_backbones, base_ids)
             served = FusionForSequenceClassification.from_pretrained(result).to(arguments.training.device)
-            report["parity"] = check_parity(served, data["validation"], best.logits["validation"])
+            report["parity"] = check_parity(served, data["validation"], measured)
             report["behaviour"] = pass_rates(served)
             write_results(result, arguments, best, report, feeds, names)
     show_results(report, console)

@@ -74,7 +74,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments.add_argument("--dataset", required=True)
     arguments.add_argument("--start", type=int, default=500)
     arguments.add_argument("--step", type=int, default=250)
-    arguments.add_argument("--rounds", type=int, default=14)
+    arguments.add_argument("--rounds", type=int, default=10)
     arguments.add_argument("--seeds", type=int, default=5)
     arguments.add_argument("--recipe", default="minilm")
     arguments.add_argument("--cache_dir", type=Path)

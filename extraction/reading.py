@@ -17,6 +17,7 @@ class Reading:
         unused: Columns that were not used.
         notes: What else happened to rows, such as those left out, with numbers.
         text_columns: The two columns that pairs of texts were read from; None where texts are read alone.
+        held_out: So many rows of train became validation, as there was none.
     """
 
     texts: str
@@ -25,6 +26,7 @@ class Reading:
     unused: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     text_columns: list[str] | None = None
+    held_out: int = 0
 
     def __str__(self) -> str:
         """`texts: 'Tweet' · labels: 11 columns (anger … trust), several per text · not used: 'ID'`."""

@@ -100,6 +100,7 @@ def complete_splits(data: LoadedData, source: str, seed: int, raters: Raters | N
         logger.warning(
             f"'{source}' has no validation split: {len(held_out)} of its {len(data['train'])} training rows become one."
         )
+        reading.held_out = len(held_out)
         validation = data["train"].select(held_out)
         if raters == "soft-count":
             validation = _by_majority(validation)

@@ -29,6 +29,8 @@ COMPONENTS = 64
 OF_FEATURES, OF_WORDS = (0.002, 1.0), (1.0, 0.8)
 # Rows that components are fitted on, and rows that are reduced at a time.
 FITTED_ROWS, BLOCK_ROWS = 8000, 2048
+# With more terms those are left out that fewer texts have; they cost most of the time and find no more wrong labels.
+MANY_TERMS, FEWEST_TEXTS = 50_000, 4
 # Meaning taken from words alone, where no backbone is frozen.
 LATENT = 128
 
@@ -107,6 +109,8 @@ def gather(data: LoadedData, recipe: Recipe, cache_dir: Path | None, device: tor
                     "backbone, such as minilm."
                 ) from None
         else:
+            if words.shape[1] > MANY_TERMS:
+                words = words[:, words.getnnz(axis=0) >= FEWEST_TEXTS]
             vectors.append(Vectors(words, *OF_WORDS))
             if not meanings:
                 width = min(LATENT, min(words.shape) - 1)

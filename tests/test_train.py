@@ -78,6 +78,29 @@ def test_a_csv_with_columns_of_other_names_becomes_a_model_that_tells_its_labels
     ]
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_few_rows_without_a_validation_file_are_all_fitted_in_the_end(several, tmp_path, cache, caplog):
+    names = {"good": ["joy", "love"], "bad": ["anger"]} if several else {"good": "good", "bad": "bad"}
+    lines = [
+        json.dumps({"text": f"{text}, take {i}", "labels": names[name]})
+        for i in range(6)
+        for name, texts in (("good", GOOD), ("bad", BAD))
+        for text in texts
+    ]
+    file = tmp_path / "few.jsonl"
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with caplog.at_level(logging.INFO):
+        report = run("--dataset", file, "--cache_dir", cache, "--output_dir", tmp_path / "out")
+    held_out = report["rows"]["validation"]
+    assert report["reading"]["held_out"] == held_out > 0
+    assert f"{60 - held_out} training rows are few" in caplog.text
+    assert f"all 60 rows, with the {held_out} of validation" in caplog.text
+    model = AutoModel.from_pretrained(tmp_path / "out", trust_remote_code=True)
+    best = [answer[0]["label"] for answer in model.predict(["so happy for you", "i hate waiting here"])]
+    assert best[0] in names["good"]
+    assert best[1] in names["bad"]
+
+
 def test_comma_separated_names_train_a_multi_label_model_with_a_threshold_each(tmp_path, cache):
     rows = [f"{text} number {i}\t{'joy,love' if i % 3 else 'joy'}" for i in range(6) for text in GOOD]
     rows += [f"{text} number {i}\t{'anger,disgust' if i % 2 else 'anger'}" for i in range(6) for text in BAD]

@@ -89,6 +89,9 @@ class RecipeArguments(TrainingArguments):
     use_corrections: str | None = field(default=None, metadata={"help": "Reviewed table of labels.audit: its labels."})
     drop_label_errors: str | None = field(default=None, metadata={"help": "The same: its label errors are left out."})
     bundle_backbones: bool = field(default=False, metadata={"help": "Copy the backbones into the model folder."})
+    few_rows: int = field(
+        default=0, metadata={"help": "Up to so many rows a linear layer is fitted, unless a flag is given for heads."}
+    )
     min_steps: int = field(default=0, metadata={"help": "A small dataset is trained on for at least so many steps."})
 
     # The Trainer has a field of this name for columns of a batch; here the flag is that of the data.
@@ -163,6 +166,10 @@ HEAD_FLAGS = {
     "warmup_steps": "warmup",
     "weight_decay": "weight_decay",
 }
+# What heads that are trained by epochs obey alone: who gives one of these means them.
+EPOCH_FLAGS = {*HEAD_FLAGS, *(one.name for one in fields(HeadArguments)), "min_steps", "early_stopping_patience"}
+EPOCH_FLAGS |= {"metric_for_best_model", "eval_strategy", "callbacks", "report_to"}
+EPOCH_FLAGS |= {"loss", "loss_options", "class_balanced_beta", "label_smoothing_factor"}
 # Numbers whose minimum nothing else checks.
 MINIMA = {
     "num_runs": 1,
@@ -172,6 +179,7 @@ MINIMA = {
     "per_device_eval_batch_size": 1,
     "gradient_accumulation_steps": 1,
     "min_steps": 0,
+    "few_rows": 0,
     "lexical_c": 1e-6,
     "class_balanced_beta": 0,
 }
@@ -213,6 +221,9 @@ def parse(argv: list[str]) -> Arguments:
         )
     if namespace["read_label_names"] and not (namespace["linear_skip"] and namespace["standardise"]):
         raise ValueError("--read_label_names starts the layer of --linear_skip true on --standardise true: set both.")
+    given = {word[2:].split("=")[0] for word in argv if word.startswith("--")}
+    if given & EPOCH_FLAGS and "few_rows" not in given:
+        namespace["few_rows"] = 0
     check_loggers(namespace["report_to"])
     if namespace["logging_steps"] != RecipeArguments.logging_steps and namespace["logging_strategy"] == "epoch":
         namespace["logging_strategy"] = "steps"

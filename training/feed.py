@@ -1,5 +1,7 @@
 """Feeds memory-mapped Arrow features to the Trainer, a ready batch at a time; nothing but the batch is copied."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from datasets import Dataset as ArrowDataset
@@ -37,6 +39,15 @@ class FeatureColumn:
             if len(chunk)
         ]
         self.starts = np.cumsum([0, *(len(chunk) for chunk in self.chunks)])
+
+    @classmethod
+    def joined(cls, columns: Sequence["FeatureColumn"]) -> "FeatureColumn":
+        """The rows of several columns of one width, one column after the other."""
+        result = cls.__new__(cls)
+        result.width = columns[0].width
+        result.chunks = [chunk for column in columns for chunk in column.chunks]
+        result.starts = np.cumsum([0, *(len(chunk) for chunk in result.chunks)])
+        return result
 
     def __len__(self) -> int:
         return int(self.starts[-1])

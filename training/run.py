@@ -1,5 +1,6 @@
 """One seed of a job: backbones fine-tuned if the recipe says so, a head trained, thresholds fitted, all scored."""
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from datasets import DatasetDict
 from extraction.cut_texts import count_cut
 from extraction.features import default_cache_dir, extract, pin, plan
 from extraction.reading import LoadedData
-from extraction.splits import label_names
+from extraction.splits import label_names, texts_of
 from fusion_model import Backbone, BackboneEncoder, FusionForSequenceClassification
 from fusion_model.tfidf import TfidfBranch
 
@@ -17,18 +18,22 @@ from .arguments import Arguments, RecipeArguments
 from .evaluation import Calibration, calibrate, score
 from .feature_sizes import warn_of_small_slots
 from .feed import FeatureColumn, FeatureDataset
+from .few_rows import fit_head
 from .finetune import Task, check_block, finetune
-from .head import build_config, predict_logits, predict_parts, seeded_model, train_head
+from .head import build_config, build_model, predict_logits, predict_parts, seeded_model, train_head
 from .job import Job
 from .prior import NAMES, Prior, prompts
+from .tfidf import fit_tfidf
 from .weights import apply_weights, fit_weights, held_out_logits
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
 class Run:
     """One seed's outcome: the model, its calibration, the metrics of each split (None: no such split).
 
-    `weights` are those of the model's parts, if they were fitted.
+    `weights` are those of the model's parts, if they were fitted; `c` that of a linear layer that was, see `few_rows`.
     """
 
     seed: int
@@ -38,6 +43,7 @@ class Run:
     test: dict | None
     logits: dict[str, np.ndarray]
     weights: dict[str, float] | None = None
+    c: float | None = None
 
 
 @dataclass
@@ -118,10 +124,44 @@ def train_run(arguments: Arguments, material: Material, job: Job, seed: int) -> 
     config = build_config(arguments, backbones, material.label_names, material.multi_label)
     config.text_columns = material.data.reading.text_columns
     model = seeded_model(seed, config, feeds["train"].columns, material.tfidf, tuned_heads, material.prior)
-    if config.frozen and not job.take_finished(model, seed):
+    c = apart = None
+    if arguments.training.few_rows:
+        c, apart = fit_head(model, feeds["train"], texts_of(material.data["train"]), arguments.training.lexical_c)
+    elif config.frozen and not job.take_finished(model, seed):
         train_head(model, feeds["train"], feeds["validation"], arguments, seed, job.run_folder(seed))
         job.finish(model, seed)
-    return _evaluate(model, feeds, material.label_names, seed, arguments.training)
+    run = _evaluate(model, feeds, material.label_names, seed, arguments.training, apart)
+    run.c = c
+    return run
+
+
+def fit_on_all(arguments: Arguments, material: Material, run: Run) -> np.ndarray:
+    """Fit a run's linear layer and TF-IDF branch again, on the training rows and those held out of them for validation.
+
+    Args:
+        arguments: As the run had them.
+        material: As the run had it.
+        run: It gets the new model, with the C, weights, temperature and thresholds of the old one; its metrics stay.
+
+    Returns:
+        The new model's logits of validation before the temperature, `(rows, num_labels)`.
+    """
+    feeds, options = [material.feeds[name] for name in ("train", "validation")], arguments.training
+    texts = [text for name in ("train", "validation") for text in texts_of(material.data[name])]
+    labels = np.concatenate([feed.labels for feed in feeds])
+    columns = {name: FeatureColumn.joined([feed.columns[name] for feed in feeds]) for name in feeds[0].columns}
+    tfidf = None
+    if material.tfidf is not None:
+        tfidf = fit_tfidf(texts, labels, len(material.label_names), options.lexical_c)
+    run.model = build_model(run.model.config, columns, tfidf, {}, material.prior)
+    fit_head(run.model, FeatureDataset(columns, labels), texts, options.lexical_c, run.c)
+    said = None if tfidf is None else tfidf(texts_of(material.data["validation"])).numpy()
+    seen = FeatureDataset(feeds[1].columns, feeds[1].labels, said)
+    logger.info(
+        f"  fitted again on all {len(texts):,} rows, with the {len(feeds[1]):,} of validation; metrics, temperature "
+        "and thresholds are those of the fit without them"
+    )
+    return predict_logits(run.model, seen, options.per_device_eval_batch_size) * run.model.config.temperature
 
 
 def _tune_backbones(
@@ -162,8 +202,12 @@ def _evaluate(
     names: list[str],
     seed: int,
     options: RecipeArguments,
+    apart: np.ndarray | None = None,
 ) -> Run:
-    """Fit the parts' weights if asked, temperature and thresholds on validation, score validation, then test once."""
+    """Fit the parts' weights if asked, temperature and thresholds on validation, score validation, then test once.
+
+    With few rows validation has too few of many labels: training rows, by models of other folds (`apart`), are added.
+    """
     batch_size, labels = options.per_device_eval_batch_size, feeds["validation"].labels
     weights, held_out = None, None
     if options.fit_weights:
@@ -171,7 +215,10 @@ def _evaluate(
         weights, held_out = fit_weights(parts, labels), held_out_logits(parts, labels)
         apply_weights(model, weights)
     logits = {name: predict_logits(model, feeds[name], batch_size) for name in feeds if name != "train"}
-    calibration = calibrate(logits["validation"], labels, held_out)
+    known, truth = logits["validation"], labels
+    if apart is not None and held_out is None:
+        known, truth = np.concatenate([known, apart]), np.concatenate([labels, feeds["train"].labels])
+    calibration = calibrate(known, truth, held_out)
     model.config.temperature = calibration.temperature
     if calibration.thresholds is not None:
         model.config.thresholds = [float(t) for t in calibration.thresholds]

@@ -122,7 +122,12 @@ def _common(terms: list[str], counts: sparse.csr_matrix, minimum: int) -> tuple[
 
 
 def fit_linear(
-    vectors: sparse.csr_matrix | np.ndarray, targets: np.ndarray, c: float, multi_label: bool
+    vectors: sparse.csr_matrix | np.ndarray,
+    targets: np.ndarray,
+    c: float,
+    multi_label: bool,
+    offset: np.ndarray | None = None,
+    iterations: int = ITERATIONS,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Minimise `c * sum of losses + |weight|^2 / 2` for all labels at once by L-BFGS.
 
@@ -134,6 +139,8 @@ def fit_linear(
         targets: 0/1 `(rows, num_labels)`; each label's share of the row where the softmax is over several.
         c: Inverse regularisation.
         multi_label: Sigmoid for each label, else softmax over all.
+        offset: What is added to the logits, `(rows, num_labels)`.
+        iterations: Of L-BFGS, at most.
 
     Returns:
         Weight `(terms, num_labels)` and bias `(num_labels,)`, float32.
@@ -144,13 +151,14 @@ def fit_linear(
     else:
         rows, columns = _to_torch(vectors), _to_torch(vectors.T.tocsr())
     target = torch.from_numpy(np.ascontiguousarray(targets, dtype=np.float32))
+    fixed = torch.zeros(()) if offset is None else torch.from_numpy(offset)
     weight = torch.zeros(vectors.shape[1], target.shape[1], requires_grad=True)
     share = target.mean(dim=0).clamp(1e-5, 1 - 1e-5)
     bias = (share.logit() if multi_label else share.log()).requires_grad_()
     optimizer = torch.optim.LBFGS(
         [weight, bias],
-        max_iter=ITERATIONS,
-        max_eval=2 * ITERATIONS,
+        max_iter=iterations,
+        max_eval=2 * iterations,
         history_size=8,
         tolerance_grad=1e-9,
         tolerance_change=1e-12,
@@ -159,7 +167,7 @@ def fit_linear(
 
     @torch.no_grad()
     def objective() -> torch.Tensor:
-        logits = rows @ weight + bias
+        logits = rows @ weight + bias + fixed
         if multi_label:
             loss = F.binary_cross_entropy_with_logits(logits, target, reduction="sum")
             error = logits.sigmoid() - target

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("cleanlab", reason="cleanlab is not installed (requirements-audit.txt)")
 from labels.audit import run
 from labels.cross_validation import folds, shares
-from labels.groups import find_groups, nearly_equal
+from labels.groups import find_groups, nearest, nearly_equal
 from labels.quality import missing_labels, score_labels
 from tests.labels.made_texts import WORDS, rows
 
@@ -146,6 +146,18 @@ def test_equal_and_nearly_equal_texts_are_groups_and_negation_keeps_texts_apart(
     assert found.equal[0] == found.equal[1] == found.equal[0]
     assert len(set(found.near)) == 4
     assert found.distance[2] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("rows", [2, 11, 64, 65, 1100])
+def test_nearest_texts_are_those_of_an_exhaustive_search(rows):
+    vectors = np.random.default_rng(rows).normal(0, 1, (rows, 16)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    count = min(10, rows - 1)
+    cosines, numbers = nearest(vectors, count)
+    every = vectors @ vectors.T
+    np.fill_diagonal(every, -2)
+    assert cosines == pytest.approx(-np.sort(-every, axis=1)[:, :count], abs=1e-5)
+    assert np.take_along_axis(every, numbers, axis=1) == pytest.approx(cosines, abs=1e-5)
 
 
 @pytest.mark.parametrize("extra", [0, 1])

@@ -37,6 +37,14 @@ def test_take_is_fancy_indexing_in_any_order_and_with_repeats(array, tmp_path, c
         np.testing.assert_array_equal(taken, array[rows])
 
 
+def test_joined_columns_have_the_rows_of_one_after_those_of_the_other(array, tmp_path):
+    parts = [FeatureColumn(arrow(array[:60], tmp_path / "a", 3)), FeatureColumn(arrow(array[60:], tmp_path / "b"))]
+    column = FeatureColumn.joined(parts)
+    assert (len(column), column.width) == (101, 7)
+    np.testing.assert_array_equal(column.take(np.array([100, 0, 59, 60])), array[[100, 0, 59, 60]])
+    np.testing.assert_allclose(column.moments()[0], array.astype(np.float64).mean(axis=0), atol=1e-12)
+
+
 def test_chunks_are_views_of_the_memory_map(array, tmp_path):
     features = arrow(array, tmp_path, 3)
     column = FeatureColumn(features)
