@@ -99,7 +99,8 @@ class BackboneEncoder:
                     self._max_tokens = max_tokens_on(self.model, self.device)
                     self._layers = packed or layers
                     if packed is not None:
-                        self._model = None  # all that asks it was asked; its weights would be in memory twice
+                        self._model = None  # else its weights would be in memory twice
+                        layers.remove_hooks()
         return self._layers
 
     @cached_property

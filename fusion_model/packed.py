@@ -4,6 +4,7 @@ Linear layers, norms and feed-forward see all tokens of a batch as rows of one m
 attention and pooling take runs of texts of one length.
 """
 
+import copy
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
@@ -84,7 +85,7 @@ class PackedLayer:
         self.heads = heads
         self.qkv, self.out, self.wide, self.narrow = (PackedLinear(*some) for some in linears_of(layer))
         attention = layer.attention
-        self.norms = getattr(attention, "output", attention).LayerNorm, layer.output.LayerNorm
+        self.norms = copy.deepcopy((getattr(attention, "output", attention).LayerNorm, layer.output.LayerNorm))
 
     def __call__(self, x: torch.Tensor, runs: list[tuple], biases: list[torch.Tensor | None]) -> torch.Tensor:
         """The next hidden state of all rows `(rows, hidden_size)`; runs as `PackedLayers` has them."""
@@ -122,6 +123,9 @@ class PackedLayers:
         self.depth, self.layers, self.poolings = pooled.depth, pooled.layers, pooled.poolings
         model: Any = pooled.model
         self.embeddings, self.dtype, self.hidden_size = model.embeddings, model.dtype, model.config.hidden_size
+        if self.dtype == torch.float32:
+            # Copied, as are norms: views of a file keep it, and would come into memory word by word as texts are read.
+            self.embeddings = copy.deepcopy(self.embeddings)
         self.stack = [PackedLayer(layer, model.config.num_attention_heads) for layer in model.encoder.layer]
         # MPNet's, of the longest text `(1, heads, tokens, tokens)`; a shorter one's is its corner.
         self.position_bias: torch.Tensor | None = None

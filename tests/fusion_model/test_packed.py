@@ -1,7 +1,6 @@
 """Backbones laid out for the processor: the features of transformers' own forward, from few kernels."""
 
 import copy
-import gc
 import logging
 import pickle
 import weakref
@@ -111,7 +110,6 @@ def test_weights_are_held_once_and_the_backbone_is_loaded_again_where_it_is_aske
     before = {name: value.clone() for name, value in encoder.model.state_dict().items()}
     gone = weakref.ref(encoder.model.encoder.layer[0].output.dense.weight)
     features = encoder.encode(texts)
-    gc.collect()
     assert packed(encoder)
     assert gone() is None
     again = encoder.model.state_dict()
