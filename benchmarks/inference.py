@@ -1,4 +1,4 @@
-"""One text, many texts, start, memory that calls keep: a trained model against sentence-transformers with a logistic regression.
+"""One text, many texts, start, memory that calls keep: a trained model, and sentence-transformers with a regression.
 
 python -m benchmarks.inference --model outputs/minilm-go_emotions --dataset go_emotions --json inference.json
 python -m benchmarks.inference --model outputs/words-go_emotions --dataset go_emotions --many 40000

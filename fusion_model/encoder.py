@@ -160,8 +160,7 @@ class BackboneEncoder:
         """`encode` without a look at what comes of it; a list of token ids is one window of a text."""
         features = torch.empty((len(texts), self.width), dtype=torch.float16)
         self._fill(features, texts, range(len(texts)), progress)
-        bad = not_finite(features)
-        if bad and self.dtype == torch.float16:
+        if self.dtype == torch.float16 and (bad := not_finite(features)):
             # Some decoders overflow in float16; these texts (and no others) are worth a slower pass.
             counted = self.cut_texts
             with self._alone, in_float32(self.model):
