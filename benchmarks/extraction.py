@@ -22,6 +22,7 @@ from benchmarks.measure import in_turn, matrix_rate, model_flops, parser, report
 from extraction.sources import load_source
 from fusion_model import BackboneEncoder
 from fusion_model.backbones import check_backbones
+from fusion_model.pooling import PooledLayers
 
 REFERENCE_LENGTH, REFERENCE_BATCH = 200, 2
 
@@ -115,10 +116,9 @@ def main(argv: list[str] | None = None) -> dict:
         compiled.encode(texts)
         ways["the same, layers by torch.compile, bfloat16"] = (texts, lambda: compiled.encode(texts))
     pipe(slow[:2])
-    plain = every["float32"].layers
-    states = torch.cat(
-        [plain(torch.tensor([ids]), None, torch.tensor([len(ids)])) for ids in every["float32"].tokenize(slow)]
-    )
+    exact = every["float32"]
+    plain = PooledLayers(exact.model, layers, exact.backbone.pooling, exact.tokenize(["."])[0])
+    states = torch.cat([plain(torch.tensor([ids]), None, torch.tensor([len(ids)])) for ids in exact.tokenize(slow)])
     vectors = {
         **{
             f"ours, {e.backbone.dtype}, last layer's mean": (e.encode(slow), theirs.encode(slow))

@@ -1,4 +1,4 @@
-"""One text, many texts, start: a trained model against sentence-transformers with a logistic regression.
+"""One text, many texts, start, memory that calls keep: a trained model, and sentence-transformers with a regression.
 
 python -m benchmarks.inference --model outputs/minilm-go_emotions --dataset go_emotions --json inference.json
 python -m benchmarks.inference --model outputs/words-go_emotions --dataset go_emotions --many 40000
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+import psutil
 from sentence_transformers import SentenceTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
@@ -68,6 +69,18 @@ def peer(location: str, max_length: int, texts: list[str], num_labels: int) -> C
     return lambda batch: regression.predict_proba(encoder.encode(batch, show_progress_bar=False))
 
 
+def growth(model, texts: list[str], calls: int) -> float:
+    """MiB that a process grows by in so many calls of `predict`, after 20 of them, with texts of every length."""
+    words = " ".join(texts).split()
+    longest = max([backbone.max_length for backbone in model.config.backbones], default=128)
+    process, before = psutil.Process(), 0
+    for call in range(20 + calls):
+        before = process.memory_info().rss if call == 20 else before
+        first = call * longest % len(words)
+        model.predict([" ".join(words[first : first + 1 + call % longest])])
+    return (process.memory_info().rss - before) / 2**20
+
+
 def main(argv: list[str] | None = None) -> dict:
     """Print the table; what goes into the JSON file."""
     command = parser(__doc__)
@@ -75,11 +88,13 @@ def main(argv: list[str] | None = None) -> dict:
     command.add_argument("--dataset", default="sample")
     command.add_argument("--one", type=int, default=300, help="texts that are classified one after the other")
     command.add_argument("--many", type=int, default=2048, help="texts that are classified in one call")
+    command.add_argument("--calls", type=int, default=3000, help="one after the other, to see the memory they keep")
     command.add_argument("--repeats", type=int, default=3)
     options = command.parse_args(argv)
     texts = load_source(options.dataset)["validation"]["text"][:]
     one, many = texts[: options.one], (texts * (1 + options.many // len(texts)))[: options.many]
     model = AutoModelForSequenceClassification.from_pretrained(options.model)
+    grown = growth(model, texts, options.calls)
     ways, locations = {"ours": model.predict}, {"ours": options.model}
     for backbone in [backbone for backbone in model.config.backbones if not backbone.tuned][:1]:
         locations["theirs"] = locate(backbone, options.model)[0]
@@ -111,7 +126,8 @@ def main(argv: list[str] | None = None) -> dict:
                 "memory_mib": memory,
             }
         )
-    return report("inference", rows, options.json, texts_one_by_one=len(one), texts_in_a_batch=len(many))
+    counts = {"texts_one_by_one": len(one), "texts_in_a_batch": len(many), "calls": options.calls}
+    return report("inference", rows, options.json, **counts, mib_grown_in_calls=grown)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +18,7 @@ from .buckets import bucket_by_length
 from .file_modes import set_default_mode
 from .gguf import refuse_saving
 from .hub import locate
-from .loading import load_part
+from .loading import in_float32, load_part
 from .packed import PackedLayers, pack
 from .pooling import PooledLayers
 from .positions import check_length, check_readable_tokens
@@ -63,13 +64,12 @@ class BackboneEncoder:
         if "local_files_only" not in self.load_kwargs:
             self.load_kwargs |= hub or {}
         self._model: PreTrainedModel | None = None
-        self._layers: PooledLayers | None = None
-        self._packed: PackedLayers | None = None
+        self._layers: PooledLayers | PackedLayers | None = None
         self._max_tokens = 0
         self._tokenizer: PreTrainedTokenizerBase | None = None
         # Texts so far that are longer than `max_length`, and were cut.
         self.cut_texts = 0
-        # Only a float16 model is ever changed after it was loaded, see `_in_float32`.
+        # Only a float16 model is ever changed after it was loaded, see `in_float32`.
         self._alone = threading.RLock() if self.dtype == torch.float16 else nullcontext()
 
     def __reduce__(self):
@@ -77,27 +77,37 @@ class BackboneEncoder:
 
     @property
     def model(self) -> PreTrainedModel:
-        """The backbone in evaluation mode, on `device`, in `dtype`."""
-        if self._model is None:
+        """The backbone in evaluation mode, on `device`, in `dtype`; loaded again if packed weights took its place."""
+        model = self._model
+        if model is None:
             with LOADING:
-                if self._model is None:
-                    self._model = self.load_model()
-        return self._model
+                model = self._model = self._model or self.load_model()
+        return model
 
     @property
-    def layers(self) -> PooledLayers:
-        """The backbone with what pools its layers."""
+    def layers(self) -> PooledLayers | PackedLayers:
+        """The backbone with what pools its layers, packed where that is faster."""
         if self._layers is None:
-            sample = self.tokenize(["."])[0]
+            sample, _ = self.tokenize(["."])[0], self.facts
             with LOADING:
                 if self._layers is None:
                     slots, norm = (self.backbone.layers, self.backbone.pooling), self.backbone.final_norm
                     layers = PooledLayers(self.model, *slots, sample, norm)
-                    self._packed = pack(layers, sample)
-                    way = "as transformers has it" if self._packed is None else "packed for oneDNN"
+                    packed = pack(layers, sample)
+                    way = "as transformers has it" if packed is None else "packed for oneDNN"
                     logger.info(f"Backbone '{self.backbone.name}' runs {way}, in {self.dtype} on {self.device}.")
-                    self._layers = layers
+                    self._max_tokens = max_tokens_on(self.model, self.device)
+                    self._layers = packed or layers
+                    if packed is not None:
+                        self._model = None  # else its weights would be in memory twice
+                        layers.remove_hooks()
         return self._layers
+
+    @cached_property
+    def facts(self) -> tuple[int, int, bool]:
+        """Hidden size, number of token ids, and whether the backbone is told which text of a pair a token is of."""
+        vocabulary = len(cast(torch.nn.Embedding, self.model.get_input_embeddings()).weight)
+        return self.model.config.hidden_size, vocabulary, has_segments(self.tokenizer, self.model)
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -115,7 +125,7 @@ class BackboneEncoder:
     @property
     def width(self) -> int:
         """Numbers in one text's features: slots x hidden size."""
-        return self.backbone.num_slots * self.model.config.hidden_size
+        return self.backbone.num_slots * self.facts[0]
 
     def encode(self, texts: Sequence[Text], progress: Callable[[int], object] | None = None) -> torch.Tensor:
         """Turn texts into features.
@@ -150,11 +160,10 @@ class BackboneEncoder:
         """`encode` without a look at what comes of it; a list of token ids is one window of a text."""
         features = torch.empty((len(texts), self.width), dtype=torch.float16)
         self._fill(features, texts, range(len(texts)), progress)
-        bad = not_finite(features)
-        if bad and self.dtype == torch.float16:
+        if self.dtype == torch.float16 and (bad := not_finite(features)):
             # Some decoders overflow in float16; these texts (and no others) are worth a slower pass.
             counted = self.cut_texts
-            with self._in_float32():
+            with self._alone, in_float32(self.model):
                 self._fill(features, texts, bad)
             self.cut_texts = counted
         return features
@@ -201,7 +210,7 @@ class BackboneEncoder:
         """`tokenize`, and which text of a pair each token is of; None without pairs, or if the backbone is not told."""
         if not len(texts) or isinstance(texts[0], list):
             return list(texts), None
-        segments = not all(isinstance(text, str) for text in texts) and has_segments(self.tokenizer, self.model)
+        segments = not all(isinstance(text, str) for text in texts) and self.facts[2]
         cut: list[int] = []
         tokens = read_tokens(self.tokenizer, texts, self.backbone.max_length, segments, cut.append)
         self.cut_texts += sum(cut)
@@ -233,10 +242,9 @@ class BackboneEncoder:
         """Positions in `texts`, their token ids and segments, in batches: packed, of one length, on a GPU similar."""
         if not texts:
             return
-        on_gpu = self.device.type == "cuda"
-        vocabulary = len(cast(torch.nn.Embedding, self.model.get_input_embeddings()).weight)
-        padded = on_gpu and self.layers.ignores_padding
-        self._max_tokens = self._max_tokens or max_tokens_on(self.model, self.device)
+        on_gpu, layers = self.device.type == "cuda", self.layers
+        flat = isinstance(layers, PackedLayers)
+        padded = on_gpu and not flat and layers.ignores_padding
         order: Sequence[int] = range(len(texts))
         if on_gpu:
             # By characters, which is almost by tokens: a GPU can start before all texts are tokenised.
@@ -247,30 +255,17 @@ class BackboneEncoder:
             rows = [row for row in order if isinstance(texts[row], kind)]
             for group in (rows[start : start + size] for start in range(0, len(rows), size)):
                 token_ids, segments = self.tokenize_segments([texts[row] for row in group])
-                check_ids(token_ids, vocabulary, self.location)
-                lengths, flat = [len(ids) for ids in token_ids], self.layers is not None and self._packed is not None
+                check_ids(token_ids, self.facts[1], self.location)
+                lengths = [len(ids) for ids in token_ids]
                 for batch in bucket_by_length(lengths, self._max_tokens, padded=padded, flat=flat):
                     ids = [token_ids[row] for row in batch]
                     yield [group[row] for row in batch], ids, segments and [segments[row] for row in batch]
 
-    @contextmanager
-    def _in_float32(self) -> Iterator[None]:
-        """Compute in float32 for a while; what was float32 all along (rotary frequencies, say) is left as it is."""
-        with self._alone:
-            halves = [x for x in (*self.model.parameters(), *self.model.buffers()) if x.dtype == torch.float16]
-            try:
-                for x in halves:
-                    x.data = x.data.float()
-                yield
-            finally:
-                for x in halves:
-                    x.data = x.data.half()
-
     def _forward(self, token_ids: list[list[int]], segments: list[list[int]] | None = None) -> torch.Tensor:
         """Pooled hidden states of one batch on the backbone's device, `(batch, slots * hidden_size)`, float16."""
         layers = self.layers
-        if self._packed is not None:
-            return self._packed(token_ids, segments)
+        if isinstance(layers, PackedLayers):
+            return layers(token_ids, segments)
         ids, lengths = pad(token_ids), torch.tensor([len(row) for row in token_ids])
         mask = torch.arange(ids.shape[1])[None, :] < lengths[:, None] if ids.shape[1] > int(lengths.min()) else None
         parts = (ids, mask, lengths, None if segments is None else pad(segments))

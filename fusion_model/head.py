@@ -150,11 +150,11 @@ class FusionHead(nn.Module):
 
     def compressed(self, features: dict[str, torch.Tensor]) -> torch.Tensor:
         """All slots at `fusion_dim`: `(batch, slots, fusion_dim)`."""
-        result, first = [], 0
+        result, first, compress = [], 0, list(self.compress)  # a slice of a ModuleList is a new module
         for backbone in self.config.frozen:
             slots = features[backbone.name].unflatten(1, (backbone.num_slots, -1))
             if backbone.hidden_size != self.config.fusion_dim:
-                layers = self.compress[first : first + backbone.num_slots]
+                layers = compress[first : first + backbone.num_slots]
                 slots = torch.stack([layer(x) for layer, x in zip(layers, slots.unbind(1), strict=True)], dim=1)
                 slots = self.dropout(torch.relu(slots))
             result.append(slots)

@@ -1,6 +1,10 @@
-"""Loading a part of a backbone, with or without a Hub; what goes wrong is said with what can be done."""
+"""Loading a part of a backbone, with or without a Hub; what goes wrong is said with what can be done. And its dtype."""
 
-from transformers import AutoTokenizer
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from transformers import AutoTokenizer, PreTrainedModel
 
 from .backbones import LOAD_ERRORS, explain_refusal
 from .gguf import GgufError, from_pretrained
@@ -47,4 +51,17 @@ def load_part(auto_class, name: str, location: str, options: dict):
     )
 
 
-__all__ = ["load_part"]
+@contextmanager
+def in_float32(model: PreTrainedModel) -> Iterator[None]:
+    """Compute in float32 for a while; what was float32 all along (rotary frequencies, say) is left as it is."""
+    halves = [x for x in (*model.parameters(), *model.buffers()) if x.dtype == torch.float16]
+    try:
+        for x in halves:
+            x.data = x.data.float()
+        yield
+    finally:
+        for x in halves:
+            x.data = x.data.half()
+
+
+__all__ = ["in_float32", "load_part"]

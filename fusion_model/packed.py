@@ -4,6 +4,7 @@ Linear layers, norms and feed-forward see all tokens of a batch as rows of one m
 attention and pooling take runs of texts of one length.
 """
 
+import copy
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
@@ -84,7 +85,7 @@ class PackedLayer:
         self.heads = heads
         self.qkv, self.out, self.wide, self.narrow = (PackedLinear(*some) for some in linears_of(layer))
         attention = layer.attention
-        self.norms = getattr(attention, "output", attention).LayerNorm, layer.output.LayerNorm
+        self.norms = copy.deepcopy((getattr(attention, "output", attention).LayerNorm, layer.output.LayerNorm))
 
     def __call__(self, x: torch.Tensor, runs: list[tuple], biases: list[torch.Tensor | None]) -> torch.Tensor:
         """The next hidden state of all rows `(rows, hidden_size)`; runs as `PackedLayers` has them."""
@@ -112,17 +113,25 @@ def linears_of(layer: Any) -> list[list[nn.Linear]]:
 
 
 class PackedLayers:
-    """What `PooledLayers` does, for batches of texts of any length.
+    """What `PooledLayers` does, for batches of texts of any length; the backbone's own linear layers are not kept.
 
     Args:
         pooled: The backbone and its slots.
     """
 
     def __init__(self, pooled: PooledLayers):
-        self.pooled = pooled
+        self.depth, self.layers, self.poolings = pooled.depth, pooled.layers, pooled.poolings
         model: Any = pooled.model
-        self.model = model
+        self.embeddings, self.dtype, self.hidden_size = model.embeddings, model.dtype, model.config.hidden_size
+        if self.dtype == torch.float32:
+            # Copied, as are norms: views of a file keep it, and would come into memory word by word as texts are read.
+            self.embeddings = copy.deepcopy(self.embeddings)
         self.stack = [PackedLayer(layer, model.config.num_attention_heads) for layer in model.encoder.layer]
+        # MPNet's, of the longest text `(1, heads, tokens, tokens)`; a shorter one's is its corner.
+        self.position_bias: torch.Tensor | None = None
+        if hasattr(model.encoder, "compute_position_bias"):
+            longest = torch.empty(1, model.config.max_position_embeddings)
+            self.position_bias = model.encoder.compute_position_bias(longest)
 
     @torch.inference_mode()
     def __call__(self, token_ids: Sequence[Sequence[int]], segments: Sequence[Sequence[int]] | None = None):
@@ -140,26 +149,24 @@ class PackedLayers:
             count = len(list(run))
             runs.append((slice(start, start + count * length), slice(first, first + count), length))
             first, start = first + count, start + count * length
-        biases: list[torch.Tensor | None] = [None] * len(runs)
+        bias = self.position_bias
+        biases = [None if bias is None else bias[:, :, :length, :length] for _, _, length in runs]
         x = self._embed(token_ids, segments, runs)
-        if hasattr(self.model.encoder, "compute_position_bias"):  # of MPNet
-            biases = [self.model.encoder.compute_position_bias(x[None, :length]) for _, _, length in runs]
-        slots = len(self.pooled.layers), len(self.pooled.poolings)
-        features = torch.empty(first, *slots, x.shape[1], dtype=torch.float16)
-        for number in range(self.pooled.depth + 1):
+        features = torch.empty(first, len(self.layers), len(self.poolings), self.hidden_size, dtype=torch.float16)
+        for number in range(self.depth + 1):
             if number:
                 x = self.stack[number - 1](x, runs, biases)
-            for slot in [i for i, layer in enumerate(self.pooled.layers) if layer == number]:
+            for slot in [i for i, layer in enumerate(self.layers) if layer == number]:
                 self._pool(x, runs, features[:, slot])
         return features.view(first, -1)
 
     def _embed(self, token_ids, segments, runs: list[tuple]) -> torch.Tensor:
         """Embeddings of all tokens `(rows, hidden_size)`; the rows after the last text hold zeros."""
-        x = torch.zeros(round_up_rows(runs[-1][0].stop), self.model.config.hidden_size, dtype=self.model.dtype)
+        x = torch.zeros(round_up_rows(runs[-1][0].stop), self.hidden_size, dtype=self.dtype)
         for rows, texts, length in runs:
             kinds = {} if segments is None else {"token_type_ids": torch.tensor(segments[texts])}
             x[rows].view(-1, length, x.shape[1]).copy_(
-                self.model.embeddings(input_ids=torch.tensor(token_ids[texts]), **kinds)
+                self.embeddings(input_ids=torch.tensor(token_ids[texts]), **kinds)
             )
         return x
 
@@ -168,7 +175,7 @@ class PackedLayers:
         for rows, texts, length in runs:
             hidden = x[rows].view(-1, length, x.shape[1])
             lengths = torch.full((len(hidden),), length)
-            for place, name in enumerate(self.pooled.poolings):
+            for place, name in enumerate(self.poolings):
                 features[texts, place] = POOLINGS[name](hidden, None, lengths)
 
 

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import torch
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 from transformers import PreTrainedModel
 
 from .final_norm import find_final_norm
@@ -134,15 +135,20 @@ class PooledLayers:
         self._options = {"use_cache": False} if hasattr(model.config, "use_cache") else {}
         stacks = [m for m in model.modules() if isinstance(m, nn.ModuleList) and len(m) == self.depth]
         self.hooked = len(stacks) == 1
+        self._handles: list[RemovableHandle] = []
         if self.hooked:
-            handles = [
+            self._handles = [
                 stacks[0][layer].register_forward_pre_hook(self._hook(layer), with_kwargs=True)
                 for layer in set(self.layers) - {self.depth}
             ]
             if not self._agrees(self.sample):
-                self.hooked = False
-                for handle in handles:
-                    handle.remove()
+                self.remove_hooks()
+
+    def remove_hooks(self) -> None:
+        """Go without hooks, which tie the backbone and this object to each other and so keep both in memory."""
+        self.hooked = False
+        for handle in self._handles:
+            handle.remove()
 
     @torch.inference_mode()
     def __call__(

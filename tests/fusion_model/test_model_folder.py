@@ -198,12 +198,12 @@ def test_everything_that_determines_a_score_survives_saving(model, folder):
 
 def test_copies_leave_loaded_backbones_behind(model, texts):
     expected = model.predict(texts[:2], top_k=None)
-    assert model.encoder("bert")._model is not None
+    assert model.encoder("bert")._layers is not None
     for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         assert twin._encoders.loaded == {}
         assert_same_scores(twin.predict(texts[:2], top_k=None), expected, 1e-6)
     encoder = pickle.loads(pickle.dumps(model.encoder("bert")))
-    assert encoder._model is None
+    assert (encoder._model, encoder._layers) == (None, None)
     assert len(pickle.dumps(model.encoder("bert"))) < 2000
     assert torch.equal(encoder.encode(texts), model.encoder("bert").encode(texts))
 

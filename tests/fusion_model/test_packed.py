@@ -3,6 +3,7 @@
 import copy
 import logging
 import pickle
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
@@ -11,7 +12,8 @@ import torch
 from torch import nn
 
 from fusion_model.buckets import bucket_by_length
-from fusion_model.packed import MOST_ROWS, PackedLinear, can_pack, pack, round_up_rows
+from fusion_model.packed import MOST_ROWS, PackedLayers, PackedLinear, can_pack, pack, round_up_rows
+from fusion_model.pooling import PooledLayers
 from tests.fusion_model.architectures import build
 from tests.fusion_model.test_encoder import encoder_of
 from tests.standins import standin
@@ -36,8 +38,12 @@ def plain(folder, monkeypatch, **changes):
     with monkeypatch.context() as patch:
         patch.setattr("fusion_model.packed.can_pack", lambda dtype: False)
         assert encoder.layers is not None
-    assert encoder._packed is None
+    assert not packed(encoder)
     return encoder
+
+
+def packed(encoder) -> bool:
+    return isinstance(encoder.layers, PackedLayers)
 
 
 def least_cosine(features: torch.Tensor, others: torch.Tensor, width: int) -> float:
@@ -49,12 +55,12 @@ def least_cosine(features: torch.Tensor, others: torch.Tensor, width: int) -> fl
 def test_packed_layers_give_what_the_layers_gave_side_by_side(dtype):
     torch.manual_seed(0)
     linears = [nn.Linear(24, width).to(dtype).requires_grad_(False) for width in (40, 8, 16)]
-    packed, x, residual = PackedLinear(*linears), torch.randn(48, 24, dtype=dtype), torch.randn(48, 64, dtype=dtype)
+    product, x, residual = PackedLinear(*linears), torch.randn(48, 24, dtype=dtype), torch.randn(48, 64, dtype=dtype)
     expected = torch.cat([linear(x) for linear in linears], dim=1).float()
     close = {"atol": 1e-5, "rtol": 1e-5} if dtype == torch.float32 else {"atol": 0.02, "rtol": 0.02}
-    torch.testing.assert_close(packed(x).float(), expected, **close)
-    torch.testing.assert_close(packed(x, "gelu").float(), nn.functional.gelu(expected), **close)
-    torch.testing.assert_close(packed.plus(x, residual).float(), expected + residual.float(), **close)
+    torch.testing.assert_close(product(x).float(), expected, **close)
+    torch.testing.assert_close(product(x, "gelu").float(), nn.functional.gelu(expected), **close)
+    torch.testing.assert_close(product.plus(x, residual).float(), expected + residual.float(), **close)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -63,7 +69,7 @@ def test_packed_features_are_those_of_a_plain_forward_for_mixed_lengths_and_alon
     folder, width = (MINILM, 384) if kind == "minilm" else (build(kind, tmp_path), 16)
     encoder = encoder_of(folder, **SLOTS, dtype=name_of(dtype))
     together, alone = encoder.encode(TEXTS), torch.cat([encoder.encode([text]) for text in TEXTS])
-    assert encoder._packed is not None
+    assert packed(encoder)
     expected = plain(folder, monkeypatch, dtype="float32").encode(TEXTS)
     least = 0.99999 if dtype == torch.float32 else 0.9995 if kind == "minilm" else 0.998
     assert least_cosine(together, expected, width) > least
@@ -76,7 +82,7 @@ def test_packed_pairs_keep_their_segments(kind, dtype, tmp_path, monkeypatch):
     folder = MINILM if kind == "minilm" else standin(kind, tmp_path)
     encoder, texts = encoder_of(folder, **SLOTS, dtype=name_of(dtype)), [*PAIRS, *TEXTS, PAIRS[1]]
     features, width = encoder.encode(texts), encoder.model.config.hidden_size
-    assert encoder._packed is not None
+    assert packed(encoder)
     expected = plain(folder, monkeypatch, dtype="float32").encode(texts)
     assert least_cosine(features, expected, width) > (0.99999 if dtype == torch.float32 else 0.9995)
     ids, segments = encoder.tokenize_segments(PAIRS)
@@ -90,12 +96,28 @@ def test_threads_copies_and_pickles_of_a_packed_encoder_give_the_same_features(d
     encoder = encoder_of(tiny_bert, **SLOTS, dtype=name_of(dtype))
     with ThreadPoolExecutor(4) as threads:
         several = list(threads.map(encoder.encode, [TEXTS] * 8))
-    assert encoder._packed is not None
+    assert packed(encoder)
     for other in (copy.deepcopy(encoder), pickle.loads(pickle.dumps(encoder))):
         several.append(other.encode(TEXTS))
     assert all(torch.equal(features, several[0]) for features in several)
-    state = encoder.model.state_dict()
-    assert all(torch.equal(state[name], value) for name, value in encoder.load_model().state_dict().items())
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("kind", ["bert", "mpnet"])
+def test_weights_are_held_once_and_the_backbone_is_loaded_again_where_it_is_asked_for(kind, dtype, tmp_path):
+    folder = build(kind, tmp_path)
+    encoder, texts = encoder_of(folder, **SLOTS, dtype=name_of(dtype)), [*TEXTS, *PAIRS]
+    before = {name: value.clone() for name, value in encoder.model.state_dict().items()}
+    gone = weakref.ref(encoder.model.encoder.layer[0].output.dense.weight)
+    features = encoder.encode(texts)
+    assert packed(encoder)
+    assert gone() is None
+    again = encoder.model.state_dict()
+    assert again.keys() == before.keys()
+    assert all(torch.equal(again[name], value) for name, value in before.items())
+    assert torch.equal(encoder.encode(texts), features)
+    encoder.save(tmp_path / "saved")
+    assert torch.equal(encoder_of(tmp_path / "saved", **SLOTS, dtype=name_of(dtype)).encode(texts), features)
 
 
 @pytest.mark.parametrize("kind", ["distilbert", "llama"])
@@ -105,7 +127,7 @@ def test_other_builds_run_as_transformers_has_them_and_the_log_says_so(kind, tmp
         encoder.encode(TEXTS)
         encoder.encode(TEXTS)
     said = [message for message in caplog.messages if "runs as transformers has it" in message]
-    assert encoder._packed is None
+    assert not packed(encoder)
     assert len(said) == 1
     assert "'tiny'" in said[0]
     assert "torch.float32" in said[0]
@@ -114,8 +136,8 @@ def test_other_builds_run_as_transformers_has_them_and_the_log_says_so(kind, tmp
 @pytest.mark.parametrize("change", ["training", "gradients", "activation", "subclass", "other linear layers"])
 @pytest.mark.parametrize("dtype", DTYPES[:1])
 def test_a_backbone_that_computes_something_else_is_not_packed(change, dtype, tiny_bert):
-    encoder = encoder_of(tiny_bert)
-    layers, model = encoder.layers, encoder.model
+    model = encoder_of(tiny_bert).model
+    layers = PooledLayers(model, [-1], ["mean"], [2, 3])
     assert pack(layers, [2, 3]) is not None
     if change == "training":
         model.train()
@@ -135,7 +157,7 @@ def test_a_packed_forward_that_gives_other_features_in_the_trial_is_not_used(dty
     monkeypatch.setattr("fusion_model.packed.PackedLayer.attend", lambda self, qkv, *_: qkv[:, : qkv.shape[1] // 3])
     encoder = encoder_of(tiny_bert)
     encoder.encode(TEXTS)
-    assert encoder._packed is None
+    assert not packed(encoder)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
