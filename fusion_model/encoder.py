@@ -244,7 +244,7 @@ class BackboneEncoder:
             return
         on_gpu, layers = self.device.type == "cuda", self.layers
         flat = isinstance(layers, PackedLayers)
-        padded = on_gpu and not flat and layers.ignores_padding
+        padded = on_gpu and not isinstance(layers, PackedLayers) and layers.ignores_padding
         order: Sequence[int] = range(len(texts))
         if on_gpu:
             # By characters, which is almost by tokens: a GPU can start before all texts are tokenised.
