@@ -111,8 +111,8 @@ class PackedStates(PackedLayers):
 
     def __init__(self, pooled: PooledLayers):
         super().__init__(pooled)
-        (pooled.depth,) = pooled.layers
-        del self.stack[pooled.depth :]
+        (self.depth,) = self.layers
+        del self.stack[self.depth :]
 
     def read(self, token_ids: list[list[int]], segments: list[list[int]] | None) -> torch.Tensor:
         """States of all tokens, one text behind the other, `(tokens, hidden_size)`; texts of one length together."""
