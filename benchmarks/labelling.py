@@ -158,7 +158,7 @@ def main() -> None:
             what = f"killed, {one['parts_kept']} parts kept" if one["killed"] else "to the end"
             table.append({"crew": crew, "run": what, "seconds": one["seconds"], **peaks(one["samples"])})
             of_predict = one["rate"] and one["rate"] / checked[crew]["predict_texts_per_second"]
-            table[-1] |= {"rows_a_second": one["rate"], "of_predict_s_rate": of_predict}
+            table[-1] |= {"rows_a_second": one["rate"], "of_predict": of_predict}
             table[-1] |= {"left_after_30_s": ", ".join(one["alive_after_30_s"])}
     different = {"number": len(texts), "mean_characters": sum(map(len, texts)) / len(texts)}
     report("label.py", table, options.json, checked=checked, different_texts=different)
