@@ -7,6 +7,7 @@ from transformers import AutoModel, AutoTokenizer
 from fusion_model import FusionConfig, FusionForSequenceClassification
 from fusion_model.backbones import check_backbones
 from fusion_model.encoder import BackboneEncoder
+from fusion_model.pooling import PooledLayers
 from tests.fusion_model.architectures import ARCHITECTURES, FUNNEL, T5, build
 
 POOLINGS = ("mean", "max", "cls", "last")
@@ -67,7 +68,8 @@ def test_an_architecture_is_read_as_transformers_reads_a_padded_batch(kind, tmp_
     features = encoder.encode(TEXTS)
     close = {"atol": 4e-3, "rtol": 2e-3}
     torch.testing.assert_close(features.float(), one_by_one(folder, layers), **close)
-    assert encoder.layers.ignores_padding == (kind not in READ_PADDING)
+    pooled = PooledLayers(encoder.model, layers, list(POOLINGS), encoder.tokenize(["."])[0])
+    assert pooled.ignores_padding == (kind not in READ_PADDING)
     if kind in READ_PADDING:
         return
     torch.testing.assert_close(features.float(), padded_forward(folder, layers), **close)

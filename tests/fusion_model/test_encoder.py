@@ -117,6 +117,7 @@ def test_pairs_have_the_same_features_alone_in_company_and_padded_as_on_a_gpu(ki
 def test_layers_pooled_as_they_appear_are_the_hidden_states(name, request, texts, monkeypatch):
     folder = "sentence-transformers/all-MiniLM-L6-v2" if name == "minilm" else request.getfixturevalue(name)
     changes = {"layers": [0, 2, -1, 1], "pooling": ["mean", "max", "cls", "last"]}
+    monkeypatch.setattr("fusion_model.packed.can_pack", lambda dtype: False)
     hooked = encoder_of(folder, **changes)
     features = hooked.encode(texts)
     assert hooked.layers.hooked
@@ -127,6 +128,7 @@ def test_layers_pooled_as_they_appear_are_the_hidden_states(name, request, texts
 
 
 def test_hooks_that_see_something_else_than_the_hidden_states_are_not_used(tiny_bert, texts, monkeypatch):
+    monkeypatch.setattr("fusion_model.packed.can_pack", lambda dtype: False)
     expected = encoder_of(tiny_bert, layers=[0, 1]).encode(texts)
     hook = PooledLayers._hook
 
