@@ -17,6 +17,7 @@ from fusion_model.backbones import Backbone
 from fusion_model.gguf import refuse_saving
 
 from .finetune_options import Finetune, read_blocks
+from .flag_checks import check_values
 from .losses import LOSSES, LossSettings, parse_options
 from .watch import check_loggers
 
@@ -170,19 +171,6 @@ HEAD_FLAGS = {
 EPOCH_FLAGS = {*HEAD_FLAGS, *(one.name for one in fields(HeadArguments)), "min_steps", "early_stopping_patience"}
 EPOCH_FLAGS |= {"metric_for_best_model", "eval_strategy", "callbacks", "report_to"}
 EPOCH_FLAGS |= {"loss", "loss_options", "class_balanced_beta", "label_smoothing_factor"}
-# Numbers whose minimum nothing else checks.
-MINIMA = {
-    "num_runs": 1,
-    "max_rows": 1,
-    "early_stopping_patience": 1,
-    "per_device_train_batch_size": 1,
-    "per_device_eval_batch_size": 1,
-    "gradient_accumulation_steps": 1,
-    "min_steps": 0,
-    "few_rows": 0,
-    "lexical_c": 1e-6,
-    "class_balanced_beta": 0,
-}
 
 
 def parse(argv: list[str]) -> Arguments:
@@ -210,18 +198,8 @@ def parse(argv: list[str]) -> Arguments:
     parser.set_defaults(**recipe_values(recipe), recipe=recipe.name)
     check_flags(parser, argv)
     namespace = vars(parser.parse_args(argv)) | {"backbone": replacements, "finetune": overrides}
-    for name, minimum in MINIMA.items():
-        if namespace[name] is not None and namespace[name] < minimum:
-            raise ValueError(f"--{name} is {namespace[name]}: expected {minimum} or more.")
-    if namespace["class_balanced_beta"] >= 1:
-        raise ValueError(f"--class_balanced_beta is {namespace['class_balanced_beta']}: expected less than 1.")
-    if namespace["resume_from_checkpoint"] is not None:
-        raise ValueError(
-            "--resume_from_checkpoint is not supported: --resume goes on from the last checkpoint of the output_dir."
-        )
-    if namespace["read_label_names"] and not (namespace["linear_skip"] and namespace["standardise"]):
-        raise ValueError("--read_label_names starts the layer of --linear_skip true on --standardise true: set both.")
-    given = {word[2:].split("=")[0] for word in argv if word.startswith("--")}
+    check_values(namespace)
+    given = {word[2:].split("=")[0].replace("-", "_") for word in argv if word.startswith("--")}
     if given & EPOCH_FLAGS and "few_rows" not in given:
         namespace["few_rows"] = 0
     check_loggers(namespace["report_to"])

@@ -119,7 +119,9 @@ def test_rows_decide_and_the_terminal_says_so(caplog):
     assert "--few_rows 0" in caplog.text
 
 
-@pytest.mark.parametrize("flag", [["--learning_rate", "1e-4"], ["--num_members=3"], ["--loss", "focal"]])
+@pytest.mark.parametrize(
+    "flag", [["--learning_rate", "1e-4"], ["--learning-rate=1e-4"], ["--num_members=3"], ["--loss", "focal"]]
+)
 def test_who_sets_what_only_trained_heads_obey_gets_trained_heads(flag):
     assert parse([]).training.few_rows > 0
     assert parse(flag).training.few_rows == 0
