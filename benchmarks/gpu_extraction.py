@@ -10,7 +10,7 @@ second for all three backbones, peak memory; beside it a naive loop that pads ev
 
 import sys
 from collections.abc import Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -66,6 +66,11 @@ class RandomEncoder(BackboneEncoder):
     def __init__(self, backbone: Backbone, config: PretrainedConfig, ids: dict[str, list[int]], device: torch.device):
         super().__init__(backbone, device=device)
         self.config, self.ids = config, ids
+
+    @cached_property
+    def facts(self) -> tuple[int, int, bool]:
+        """Hidden size, number of token ids, and that there are no segments: no tokenizer is loaded to ask."""
+        return self.config.hidden_size, self.config.vocab_size, False
 
     def load_model(self) -> PreTrainedModel:
         """A model that is not read from any file."""

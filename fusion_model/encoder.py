@@ -88,7 +88,8 @@ class BackboneEncoder:
     def layers(self) -> PooledLayers | PackedLayers:
         """The backbone with what pools its layers, packed where that is faster."""
         if self._layers is None:
-            sample, _ = self.tokenize(["."])[0], self.facts
+            sample = self.tokenize(["."])[0]
+            check_ids([sample], self.facts[1], self.location)
             with LOADING:
                 if self._layers is None:
                     slots, norm = (self.backbone.layers, self.backbone.pooling), self.backbone.final_norm

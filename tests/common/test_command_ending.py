@@ -4,11 +4,13 @@ import argparse
 import os
 import signal
 import time
+from functools import partial
 
 import pytest
 
 from common.command import GRACE_SECONDS, check_flags, end_with_status
-from extraction.__main__ import parse as extraction_parse
+from extraction.__main__ import ExtractionArguments
+from extraction.arguments import parse
 from label import parse as label_parse
 
 
@@ -81,8 +83,8 @@ def test_words_that_are_no_flags_pass():
     check_flags(parser, ["-1", "text", "--threshold", "0.5", "--", "--anything"])
 
 
-@pytest.mark.parametrize("parse", [extraction_parse, label_parse])
-def test_commands_hint_at_the_nearest_flag(parse, capsys):
+@pytest.mark.parametrize("read", [partial(parse, kind=ExtractionArguments, command="", description=""), label_parse])
+def test_commands_hint_at_the_nearest_flag(read, capsys):
     with pytest.raises(SystemExit):
-        parse(["--text_colum", "words"])
+        read(["--text_colum", "words"])
     assert "Did you mean '--text_column'?" in capsys.readouterr().err

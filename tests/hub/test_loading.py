@@ -244,6 +244,7 @@ def test_the_card_of_a_trained_model_follows_its_pattern(trained):
         "What it is",
         "Training data",
         "Results on test",
+        "Behavioural tests",
         "Limits",
         "How it was made",
         "Citation",
