@@ -157,6 +157,7 @@ class Child:
 
     def __init__(self, log: Path, command: Callable[..., None], *args: Any, before: Callable[[], None] | None = None):
         self.log = log
+        log.touch()  # a signal may come before the process opens it
         self.process: BaseProcess = FORK.Process(target=self._main, args=(command, args, before))
         self.started = time.perf_counter()
         self.process.start()
