@@ -26,6 +26,8 @@ def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray) -> float:
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     """The divisor of the logits with the lowest negative log-likelihood (Guo et al., ICML 2017, section 4.2).
 
+    One row of no label in particular is added, as Platt (1999) adds one: few rows without a mistake prove little.
+
     Args:
         logits: Of validation, `(rows, num_labels)`.
         labels: Class ids `(rows,)` or 0/1 `(rows, num_labels)`.
@@ -40,8 +42,14 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
         raise FloatingPointError(
             "The model gives logits that are not finite. Lower --learning_rate, or set --standardise true."
         )
+
+    def loss(log_t: float) -> float:
+        scaled = logits.astype(np.float64) / np.exp(log_t)
+        each = (log_expit(scaled) + log_expit(-scaled)) / 2 if labels.ndim == 2 else log_softmax(scaled, axis=-1)
+        return negative_log_likelihood(scaled, labels) - float(each.mean()) / len(labels)
+
     found = minimize_scalar(
-        lambda log_t: negative_log_likelihood(logits / np.exp(log_t), labels),
+        loss,
         bounds=(np.log(0.05), np.log(20)),
         method="bounded",
     )

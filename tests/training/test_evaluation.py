@@ -103,7 +103,8 @@ def test_perfectly_sure_and_right_is_perfect(case):
     logits = (truth * 2 - 1) * 50.0
     found = score(logits, labels, calibrate(logits, labels), NAMES)
     assert found["accuracy"] == found["micro_f1"] == found["mean_average_precision"] == 1
-    assert found["calibration_error"] == pytest.approx(0, abs=1e-6)
+    # As sure as so many rows without a mistake allow.
+    assert 0 < found["calibration_error"] < 1 / len(labels)
 
 
 def test_calibration_of_one_label_a_text_has_no_thresholds():
