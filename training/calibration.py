@@ -26,7 +26,8 @@ def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray) -> float:
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     """The divisor of the logits with the lowest negative log-likelihood (Guo et al., ICML 2017, section 4.2).
 
-    One row of no label in particular is added, as Platt (1999) adds one: few rows without a mistake prove little.
+    One row with each label's frequency as its labels is added, as Platt (1999) adds one: few rows without a mistake
+    prove little.
 
     Args:
         logits: Of validation, `(rows, num_labels)`.
@@ -43,10 +44,15 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
             "The model gives logits that are not finite. Lower --learning_rate, or set --standardise true."
         )
 
+    several = labels.ndim == 2
+    frequency = (labels if several else np.eye(logits.shape[1])[labels]).mean(axis=0, dtype=np.float64)
+
     def loss(log_t: float) -> float:
         scaled = logits.astype(np.float64) / np.exp(log_t)
-        each = (log_expit(scaled) + log_expit(-scaled)) / 2 if labels.ndim == 2 else log_softmax(scaled, axis=-1)
-        return negative_log_likelihood(scaled, labels) - float(each.mean()) / len(labels)
+        right, wrong = (log_expit(scaled), log_expit(-scaled)) if several else (log_softmax(scaled, axis=-1), 0.0)
+        one_more = frequency * right + (1 - frequency) * wrong
+        one_more = one_more.mean() if several else one_more.sum(axis=1).mean()
+        return negative_log_likelihood(scaled, labels) - float(one_more) / len(labels)
 
     found = minimize_scalar(
         loss,
