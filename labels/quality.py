@@ -66,7 +66,7 @@ def score_labels(logits: np.ndarray, given: np.ndarray) -> GivenLabels:
     pairs = np.arange(len(rows))
     alone = np.where(given[rows] > 0, ASIDE, logits[rows])
     alone[pairs, labels] = logits[rows, labels]
-    probabilities = softmax(alone / fit_temperature(alone, labels), axis=1)
+    probabilities = softmax(alone / fit_temperature(alone, labels, cautious=False), axis=1)
     own = probabilities[pairs, labels]
     unrelated = _unrelated(probabilities, own)
     mixed_up = _mixed_up(probabilities, labels)

@@ -23,15 +23,14 @@ def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray) -> float:
     return float(-log_softmax(logits, axis=-1)[np.arange(len(labels)), labels].mean())
 
 
-def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+def fit_temperature(logits: np.ndarray, labels: np.ndarray, cautious: bool = True) -> float:
     """The divisor of the logits with the lowest negative log-likelihood (Guo et al., ICML 2017, section 4.2).
-
-    One row with each label's frequency as its labels is added, as Platt (1999) adds one: few rows without a mistake
-    prove little.
 
     Args:
         logits: Of validation, `(rows, num_labels)`.
         labels: Class ids `(rows,)` or 0/1 `(rows, num_labels)`.
+        cautious: Add one row with each label's frequency as its labels, as Platt (1999) adds one: few rows without a
+            mistake prove little.
 
     Returns:
         A temperature from 0.05 to 20.
@@ -52,7 +51,7 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
         right, wrong = (log_expit(scaled), log_expit(-scaled)) if several else (log_softmax(scaled, axis=-1), 0.0)
         one_more = frequency * right + (1 - frequency) * wrong
         one_more = one_more.mean() if several else one_more.sum(axis=1).mean()
-        return negative_log_likelihood(scaled, labels) - float(one_more) / len(labels)
+        return negative_log_likelihood(scaled, labels) - cautious * float(one_more) / len(labels)
 
     found = minimize_scalar(
         loss,
