@@ -97,6 +97,8 @@ def size_of(text: Text | list[int]) -> int:
 
 def not_finite(features: torch.Tensor) -> list[int]:
     """Numbers of the rows of `(texts, width)` that hold infinity or NaN."""
+    if not features.numel() or torch.stack(features.aminmax()).isfinite().all():  # a fraction of the time of the below
+        return []
     return torch.nonzero(~torch.isfinite(features).all(dim=1)).flatten().tolist()
 
 

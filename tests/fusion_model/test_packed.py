@@ -12,7 +12,15 @@ import torch
 from torch import nn
 
 from fusion_model.buckets import bucket_by_length
-from fusion_model.packed import MOST_ROWS, PackedLayers, PackedLinear, can_pack, pack, round_up_rows
+from fusion_model.packed import (
+    MOST_ROWS,
+    PackedLayers,
+    PackedLinear,
+    attend_by_products,
+    can_pack,
+    pack,
+    round_up_rows,
+)
 from fusion_model.pooling import PooledLayers
 from tests.fusion_model.architectures import build
 from tests.fusion_model.test_encoder import encoder_of
@@ -61,6 +69,27 @@ def test_packed_layers_give_what_the_layers_gave_side_by_side(dtype):
     torch.testing.assert_close(product(x).float(), expected, **close)
     torch.testing.assert_close(product(x, "gelu").float(), nn.functional.gelu(expected), **close)
     torch.testing.assert_close(product.plus(x, residual).float(), expected + residual.float(), **close)
+
+
+@pytest.mark.parametrize("with_bias", [False, True])
+def test_attention_by_products_is_torchs_own_however_many_texts_fit_in_the_cache(with_bias, monkeypatch):
+    torch.manual_seed(0)
+    qkv = torch.randn(3, 7, 4, 9, 8).bfloat16()
+    bias = torch.randn(1, 4, 9, 9).bfloat16() if with_bias else None
+    expected = nn.functional.scaled_dot_product_attention(*qkv.float(), None if bias is None else bias.float())
+    for texts_at_once in (1, 3, 7, 100):
+        monkeypatch.setattr("fusion_model.packed.MOST_SCORES", texts_at_once * 4 * 9 * 9)
+        torch.testing.assert_close(attend_by_products(qkv, bias), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.skipif(not can_pack(torch.bfloat16), reason="torch's own way is as fast in bfloat16")
+@pytest.mark.parametrize("kind", ["minilm", "mpnet"])
+def test_texts_that_are_read_beside_a_text_change_nothing_in_bfloat16(kind, tmp_path):
+    encoder = encoder_of(MINILM if kind == "minilm" else build(kind, tmp_path), **SLOTS, dtype="bfloat16")
+    texts = ["so happy that you came", "I hate it very much", "no one came to see", "so happy that you came " * 14] * 3
+    alone = torch.cat([encoder.encode([text]) for text in texts])
+    assert packed(encoder)
+    assert (encoder.encode(texts).float() - alone.float()).abs().max() <= 2**-6 * alone.float().abs().max()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
