@@ -1,8 +1,10 @@
-"""How good a model of few labelled texts is, beside a logistic regression on sentence-transformers' embeddings.
+"""How good a model of few labelled texts is, beside SetFit and a regression on sentence-transformers' embeddings.
 
 python -m benchmarks.few_examples --dataset empathetic_dialogues --rows 250 1000 4000 --seeds 5
+python -m benchmarks.few_examples --dataset empathetic_dialogues --rows 250 --ways train.py SetFit --setfit_steps 500
 
-Each seed draws other rows of the training split; both ways see these alone, and are scored on all of validation.
+Each seed draws other rows of the training split; all ways see these alone, and are scored on all of validation. SetFit
+is installed apart (benchmarks/setfit_peer.py).
 """
 
 import io
@@ -29,6 +31,7 @@ from fusion_model.backbones import MINILM, Backbone, package_folder
 from fusion_model.predictions import probabilities
 from training.thresholds import fit_averaged
 
+WAYS = ["train.py", "LogisticRegression", "SetFit"]
 Outcome = tuple[np.ndarray, float]  # predicted labels, 0/1 `(unseen texts, num_labels)`, and the seconds of training
 
 
@@ -86,6 +89,8 @@ def main(argv: list[str] | None = None) -> None:
     arguments.add_argument("--rows", type=int, nargs="+", default=[250, 1000, 4000])
     arguments.add_argument("--seeds", type=int, default=5)
     arguments.add_argument("--recipe", default="minilm")
+    arguments.add_argument("--ways", nargs="+", default=WAYS[:2], choices=WAYS)
+    arguments.add_argument("--setfit_steps", type=int, default=-1, help="batches of 16 pairs; -1 for all pairs once")
     given = arguments.parse_args(argv)
     data = load_source(given.dataset, label_mode=given.label_mode)
     names, multi_label = label_names(data), is_multi_label(data)
@@ -97,17 +102,22 @@ def main(argv: list[str] | None = None) -> None:
 
     labels, truth = matrix("train"), matrix("validation")
     texts, unseen = data["train"]["text"][:], data["validation"]["text"][:]
-    encoder = SentenceTransformer(str(package_folder(Backbone.from_dict({"name": "minilm", **MINILM}))))
+    folder = str(package_folder(Backbone.from_dict({"name": "minilm", **MINILM})))
+    encoder = SentenceTransformer(folder)
     seen = embedded(encoder, unseen)
+    if "SetFit" in given.ways:
+        from benchmarks.setfit_peer import setfit
     table = []
     for rows in given.rows:
-        ways: dict[str, list[tuple[float, float, float]]] = {"train.py": [], "LogisticRegression": []}
+        ways: dict[str, list[tuple[float, float, float]]] = {way: [] for way in given.ways}
         for seed in range(given.seeds):
             drawn = np.random.default_rng(seed).permutation(len(texts))[:rows]
             part, part_labels = [texts[i] for i in drawn], labels[drawn]
             for way, found in ways.items():
                 if way == "train.py":
                     predicted, seconds = ours(part, part_labels, names, unseen, given.recipe)
+                elif way == "SetFit":
+                    predicted, seconds = setfit(part, part_labels, unseen, folder, given.setfit_steps, seed)
                 else:
                     predicted, seconds = regression(part, part_labels, seen, encoder)
                 exact = float((predicted == truth).all(axis=1).mean())

@@ -78,9 +78,12 @@ class PartLabeller:
             self.failure = str(error)
 
     def load(self, facts: ModelFacts) -> FusionForSequenceClassification:
-        """A model on the job's device."""
+        """A model on the job's device, with its backbones, which would otherwise be loaded with the first text."""
         model = FusionForSequenceClassification.from_pretrained(facts.name, revision=facts.revision)
-        return model.to(torch.device(self.job.device)).eval()
+        model = model.to(torch.device(self.job.device)).eval()
+        for backbone in model.config.backbones:
+            assert model.encoder(backbone.name).layers
+        return model
 
     def __call__(self, batch: Mapping[str, Sequence]) -> dict[str, list]:
         """One part, as `Corpus.task` describes it, to a line about it: rows, without text, deferred, seconds, error."""
