@@ -43,6 +43,9 @@ def adapt(arguments: Arguments, rows: int) -> None:
         f"{rows:,} training rows are few: one linear layer is fitted to its optimum. With --few_rows 0 heads are "
         "trained by epochs, as with more rows."
     )
+    if arguments.training.num_runs > 1:
+        logger.info("It has one optimum, whatever the seed: one run in place of several.")
+        arguments.training.num_runs = 1
     linear = replace(arguments.head, cooccurrence=False, slot_skip=False, average_backbone=None, num_members=1)
     arguments.head = replace(linear, linear_skip=True, standardise=True)
 

@@ -107,13 +107,15 @@ def test_the_layer_starts_from_the_names_and_keeps_what_rows_do_not_speak_agains
 
 def test_rows_decide_and_the_terminal_says_so(caplog):
     caplog.set_level("INFO")
-    many, few = (parse(["--few_rows", "100"]) for _ in range(2))
+    many, few = (parse(["--few_rows", "100", "--num_runs", "3"]) for _ in range(2))
     adapt(many, 101)
-    assert many.training.few_rows == 0
+    assert (many.training.few_rows, many.training.num_runs) == (0, 3)
     assert many.head.cooccurrence
     assert not caplog.text
     adapt(few, 100)
-    assert few.training.few_rows == 100
+    # Another seed would fit the same layer.
+    assert (few.training.few_rows, few.training.num_runs) == (100, 1)
+    assert "one run" in caplog.text
     assert (few.head.cooccurrence, few.head.num_members) == (False, 1)
     assert "100 training rows" in caplog.text
     assert "--few_rows 0" in caplog.text
