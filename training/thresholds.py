@@ -14,6 +14,9 @@ Method = Callable[[np.ndarray, np.ndarray], np.ndarray]
 GRID = np.linspace(0.01, 0.99, 99)
 # A label with so many positives keeps half of its own threshold, see `fit_shrunk`.
 SHRINK_POSITIVES = 20.0
+# No label is predicted for more than so many times as many rows as have it, and one more. Where nothing tells a rare
+# label apart, F1 is highest, and next to nothing, if every text gets it.
+MOST_PREDICTED = 4.0
 
 
 def macro_f1(targets: np.ndarray, predicted: np.ndarray) -> float:
@@ -58,7 +61,10 @@ def fit_shrunk(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
     positives = targets.sum(axis=0, dtype=np.float64)
     share = SHRINK_POSITIVES / (SHRINK_POSITIVES + positives)
     own_logits = logit(np.clip(fit_own(probabilities, targets), 1e-6, 1 - 1e-6))
-    return expit((1 - share) * own_logits + share * logit(_best_for_all(probabilities, targets)))
+    mixed = expit((1 - share) * own_logits + share * logit(_best_for_all(probabilities, targets)))
+    ranked = -np.sort(-probabilities, axis=0)
+    last = np.minimum(_most_predicted(positives), len(ranked)) - 1
+    return np.where(positives > 0, np.maximum(mixed, ranked[last, np.arange(len(positives))]), mixed)
 
 
 def fit_calibrated(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -104,6 +110,7 @@ def _best(scores: np.ndarray, outcomes: np.ndarray) -> float:
     order = np.argsort(-scores, kind="stable")
     ranked, hits = scores[order].astype(np.float64), np.cumsum(outcomes[order], dtype=np.float64)
     f1 = 2 * hits / (np.arange(1, len(order) + 1) + hits[-1])
+    f1[_most_predicted(hits[-1]) :] = -1
     # Between equal scores no threshold can cut.
     f1[:-1][ranked[:-1] == ranked[1:]] = -1
     cut = int(f1.argmax())
@@ -111,6 +118,11 @@ def _best(scores: np.ndarray, outcomes: np.ndarray) -> float:
     middle = (above + below) / 2
     # Between neighbouring floats there is no middle: rounded down to the lower score, it would include that one too.
     return float(middle if middle > below else above)
+
+
+def _most_predicted(positives: np.ndarray) -> np.ndarray:
+    """Number of rows that a label may be predicted for, from the number that have it, of any shape."""
+    return (MOST_PREDICTED * (positives + 1)).astype(int)
 
 
 def _best_for_all(probabilities: np.ndarray, targets: np.ndarray) -> float:
