@@ -5,8 +5,9 @@ import os
 from contextlib import suppress
 
 # oneDNN, and torch's wrapper of it, keep what they compiled for each of the last 1,024 shapes, hundreds of megabytes of
-# it. Batches of one length come one after the other, so few shapes are met again; `benchmarks/scaling.py` shows memory.
-KERNELS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64", "LRU_CACHE_CAPACITY": "64"}
+# it where batches have many lengths; `benchmarks/scaling.py` shows memory. A packed backbone needs up to 140, and is 7 %
+# slower with 64 (`benchmarks/labelling.py`).
+KERNELS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "256", "LRU_CACHE_CAPACITY": "256"}
 
 
 def keep_few_kernels() -> None:
