@@ -5,8 +5,8 @@ import os
 from contextlib import suppress
 
 # oneDNN, and torch's wrapper of it, keep what they compiled for each of the last 1,024 shapes, hundreds of megabytes of
-# it where batches have many lengths; `benchmarks/scaling.py` shows memory. A packed backbone needs up to 140, and is 7 %
-# slower with 64 (`benchmarks/labelling.py`).
+# it where batches have many lengths; `benchmarks/scaling.py` shows memory. A packed backbone needs up to 140, and with
+# 64 it is 7 % slower (`benchmarks/labelling.py`).
 KERNELS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "256", "LRU_CACHE_CAPACITY": "256"}
 
 
